@@ -17,6 +17,11 @@ CLOCK_MS = 60_000
 """How far the clock that wrote a file may be ahead of this machine's."""
 
 
+REPEATED = 2
+"""Readings of an item that share the instant of another one, at least, if all of them have one instant: two rows alone
+may be one that was written twice."""
+
+
 @dataclass
 class SourceReport:
     """The result of importing one source.
@@ -112,7 +117,7 @@ class SourceReport:
 def _at_one_instant(key: str, item: Item) -> str | None:
     """A sentence about an item whose readings all have one instant, and several of a sensor; None for others."""
     instants = {at for part in item.parts for span in part.assets.values() for at in (span.start, span.end)}
-    if len(instants) != 1 or not any(part.repeated for part in item.parts):
+    if len(instants) != 1 or sum(part.repeated for part in item.parts) < REPEATED:
         return None
     return f"{printable(key)}: all {item.rows:,} readings are dated {instant(instants.pop())}"
 

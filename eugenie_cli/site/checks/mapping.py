@@ -287,5 +287,5 @@ def _wide(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
             yield (name,), "is for long records: in a wide record each column is a sensor or a tag"
     if mapping.value.paths:
         yield ("value", "path"), "several paths are for long records: in a wide record each column is a value"
-    if mapping.format == "csv" and mapping.value.path is not None and "value" in mapping.model_fields_set:
+    elif mapping.format == "csv" and mapping.value.path is not None and "value" in mapping.model_fields_set:
         yield ("value", "path"), "is for objects in messages: in a wide table each column is a value"

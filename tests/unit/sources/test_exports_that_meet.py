@@ -212,7 +212,7 @@ def test_a_file_at_one_instant_is_reported_first(tmp_path):
     (report,) = import_sources(site_in(tmp_path))
     assert not report.whole
     first, *_ = import_notes([report])
-    assert first.startswith("s: exports/a.csv: all 5 readings are dated 2026-01-03T00:00:00Z: check `unit`")
+    assert first.startswith("of-csv: exports/a.csv: all 5 readings are dated 2026-01-03T00:00:00Z: check `unit`")
     rows = "".join(f"p1,{sensor},2026-01-03T00:00:00Z,1,good\n" for sensor in ("flow", "pressure"))
     (tmp_path / "exports" / "a.csv").write_text("a,s,t,v,q\n" + rows)
     (report,) = import_sources(site_in(tmp_path))
