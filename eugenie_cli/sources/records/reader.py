@@ -183,8 +183,7 @@ class RecordReader:
         self.lost = int(np.count_nonzero(refused & ~accepted))
         if not indices:
             return self._batch(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)), refusals
-        index, ts, value = map(np.concatenate, (indices, instants, values))
-        return self._batch(index, ts, value), refusals
+        return self._batch(np.concatenate(indices), np.concatenate(instants), np.concatenate(values)), refusals
 
     def _batch(self, index: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]) -> Batch:
         series = self._routes.series
