@@ -1,0 +1,60 @@
+"""The settings of an `influxdb` source, and the type itself. Every command that opens a site with one imports this
+module: keep it light.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from typing_extensions import Self
+
+from eugenie_cli.site.field_types import Label
+from eugenie_cli.site.readings_mapping import ReadingsMapping
+from eugenie_cli.site.source_types import SourceType
+from eugenie_cli.site.source_windows import WindowSettings
+
+
+class InfluxSettings(WindowSettings):
+    """Series of an InfluxDB database, or of a bucket of release 2 that can be queried as one."""
+
+    type: Literal["influxdb"]
+    url: str = Field(description="http://host:8086 or https://...")
+    database: Label = Field(description="the database; in release 2 the bucket (a DBRP mapping makes it a database)")
+    policy: Label | None = Field(None, description="retention policy; default: the database's own")
+    username: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = Field(None, description="of releases 2 and 3, instead of user name and password")
+    ca: str | None = Field(None, description="PEM file of the certificate authority")
+    measurements: tuple[Label, ...] = Field(min_length=1, description="their names")
+    fields: tuple[Label, ...] = Field((), description="their fields; default: all")
+    where: dict[Label, Label] = Field({}, description="only series with these tags, such as plant: north")
+    records: Literal["field", "point"] = Field(
+        "field",
+        description="a record is the value of a field (columns time, measurement, field, value and the series' tags),"
+        " or a point (time, measurement, the tags, and a column for each field)",
+    )
+    readings: ReadingsMapping
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return url
+
+    @field_validator("readings", mode="before")
+    @classmethod
+    def _columns(cls, readings: Any) -> Any:
+        if not isinstance(readings, dict):
+            return readings
+        return {"ts": {"path": "time"}, "value": {"path": "value"}, **readings}
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if self.token is not None and self.username is not None:
+            raise ValueError("`token` conflicts with `username`: give only one of them")
+        return self
+
+
+SOURCE_TYPE = SourceType("influxdb", InfluxSettings, "eugenie_cli.sources.influxdb.reader:influx_importer")

@@ -1,0 +1,113 @@
+"""Requests to a server's HTTP API, whose failures say whether to wait, to ask for less, or to give up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.printable import printable
+from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_S = 10.0
+SHOWN = 300
+"""Characters of a server's answer in an error."""
+
+
+class HttpSource:
+    """A server at `url`. `where`: the source, as errors name it; `ca`: a PEM file, None for the system's authorities.
+
+    The proxy settings of the environment are not used: a plant's web proxy does not reach its servers.
+    """
+
+    def __init__(self, url: str, where: str, auth: Any = None, ca: str | None = None) -> None:
+        import requests
+
+        self.url, self._where = url.rstrip("/"), where
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.auth = auth
+        self.session.verify = ca or True
+
+    @contextmanager
+    def get(self, path: str, parameters: Mapping[str, Any], timeout_s: float) -> Iterator[requests.Response]:
+        """A streamed response, also of an error that `failed` does not know. Read it inside the block."""
+        import requests
+
+        try:
+            with self.session.get(
+                f"{self.url}{path}",
+                params=dict(parameters),
+                timeout=(CONNECT_S, timeout_s),
+                stream=True,
+                allow_redirects=False,  # the password is for this server only
+            ) as response:
+                self._check(response)
+                yield response
+        except requests.exceptions.SSLError as error:
+            raise SourceDownError(
+                f"{self._where}: {self.url}: its certificate is not trusted: {_cause(error)}",
+                "set `ca` of the source to the PEM file of the authority that signed it",
+                ExitCode.UNREACHABLE,
+            ) from error
+        except requests.exceptions.ReadTimeout as error:
+            raise TooMuchError(
+                f"{self._where}: no answer within {timeout_s:g} s",
+                "raise `pace: {timeout: ...}` of the source, or import when the server is idle (`daily`)",
+                ExitCode.UNREACHABLE,
+            ) from error
+        except requests.exceptions.RequestException as error:
+            raise TransientError(
+                f"{self._where}: {self.url} cannot be reached: {_cause(error)}",
+                "check `url` of the source, and that the server runs",
+                ExitCode.UNREACHABLE,
+            ) from error
+
+    def _check(self, response: requests.Response) -> None:
+        status = response.status_code
+        if status in (401, 403):
+            what = "refuses the user name, password or token" if status == 401 else "does not let this user read"
+            raise SourceDownError(
+                f"{self._where}: {self.url} {what} (HTTP {status}){self._said(response)}",
+                "correct the source's credentials, or let the user read this data",
+                ExitCode.REFUSED,
+            )
+        if status in (429, 502, 503):
+            raise TransientError(
+                f"{self._where}: {self.url} is overloaded or starting (HTTP {status})",
+                "lower `pace: {calls_per_second: ...}` of the source, or import later",
+                ExitCode.UNREACHABLE,
+            )
+        if status in (408, 504):
+            reason = f"{self._where}: the server gave up the query (HTTP {status})"
+            raise TooMuchError(reason, None, ExitCode.UNREACHABLE)
+        if 300 <= status < 400:
+            raise SourceDownError(
+                f"{self._where}: {self.url} redirects to {printable(response.headers.get('Location', ''), SHOWN)}",
+                "set `url` of the source to the server itself",
+                ExitCode.UNREACHABLE,
+            )
+
+    def refused(self, response: requests.Response) -> EugenieError:
+        """The error for any other status that is not a success."""
+        return EugenieError(
+            f"{self._where}: HTTP {response.status_code}{self._said(response)}", "check the settings of the source"
+        )
+
+    def _said(self, response: requests.Response) -> str:
+        text = response.raw.read(SHOWN * 4, decode_content=True).decode("utf-8", "replace").strip()
+        return f": {printable(text, SHOWN)}" if text else ""
+
+    def close(self) -> None:
+        self.session.close()
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason, without the addresses of Python objects."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__ or error
+    return printable(str(error), SHOWN)
