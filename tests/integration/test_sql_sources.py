@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
-from support import sql_servers
+from support import ignition_history, sql_servers
 from support.debian_packages import Unavailable
 from support.history_sites import pump_site
 
@@ -287,3 +287,26 @@ def test_a_server_that_is_down_is_said(server, tmp_path):
     with pytest.raises(EugenieError, match="check that the server runs and can be reached"):
         import_sources(site)
     assert time.monotonic() - began < 10
+
+
+def test_the_tag_history_of_ignition(server, tmp_path, clock):
+    month = "sqlt_data_1_2026_01"
+    clock.at = datetime(2026, 1, 3, tzinfo=timezone.utc)
+    begin = ms(datetime(2026, 1, 1, tzinfo=timezone.utc))
+    values = [(begin + 17_251 * n, math.sin(n) if n % 9 else None, 192 if n % 7 else 0) for n in range(5_000)]
+    with closing(server.connect("plant")) as connection, connection.cursor() as cursor:
+        for statement, given in ignition_history.statements():
+            cursor.execute(statement.replace("?", "%s"), given)
+        rows = [ignition_history.reading(month, 3, ts, value, quality)[1] for ts, value, quality in values]
+        cursor.executemany(f"INSERT INTO {month} VALUES ({', '.join(['%s'] * 7)})", rows)
+        host = "" if server.kind == "postgresql" else "@'127.0.0.1'"
+        for table in (*ignition_history.TABLES, month, "sqlt_data_1_2026_02"):
+            cursor.execute(f"GRANT SELECT ON {table} TO reader{host}")
+    source = {"name": "gateway", "type": "ignition", "url": server.address, "username": "reader", "password": PASSWORD}
+    site = pump_site(tmp_path, [{**source, "driver": "gateway-1", "start": "2026-01-01T00:00:00Z"}])
+    tagged = site.assets["p2"].model_copy(update={"tags": {"flow": "line 1/pump 2/FT-2"}})
+    site = site.model_copy(update={"assets": {**site.assets, "p2": tagged}})
+    (report,) = import_sources(site)
+    assert (report.failed, report.rejected) == ([], {})
+    expected = [("flow", ts, value if quality else None) for ts, value, quality in values]
+    assert held(site, "p2") == expected

@@ -29,6 +29,10 @@ class Fault(Enum):
     OTHER = "other"
 
 
+class MissingTableError(SourceDownError):
+    """A table does not exist, or not for the source's user."""
+
+
 _POSTGRESQL = {
     **{"28P01": Fault.LOGIN, "28000": Fault.LOGIN, "3D000": Fault.DATABASE, "42P01": Fault.TABLE},
     **{"42703": Fault.COLUMN, "42501": Fault.DENIED, "57014": Fault.TIMEOUT, "53100": Fault.LARGE},
@@ -126,6 +130,8 @@ def worded(fault: Fault, where: str, text: str, meant: str = "") -> EugenieError
         return TransientError(
             said, "check that the server runs and can be reached, then import again", ExitCode.UNREACHABLE
         )
+    if fault is Fault.TABLE:
+        return MissingTableError(said, _HINTS[fault])
     return SourceDownError(said, _HINTS[fault], ExitCode.UNREACHABLE if fault is Fault.LOGIN else ExitCode.FAILED)
 
 

@@ -140,6 +140,28 @@ def test_a_query_with_its_bounds(tmp_path):
     assert held(site, "p2") == [("flow", ms(START) + n * 3_600_000, n) for n in range(30)]
 
 
+def test_days_of_a_spreadsheet_as_wincc_writes_them(tmp_path):
+    """Millionths of local days since 1899-12-30; clocks were set back on 26 October."""
+    berlin = ZoneInfo("Europe/Berlin")
+    walls = [datetime(2025, 10, 25, 14) + timedelta(milliseconds=500 * n * n) for n in range(500)]
+    walls = [wall for wall in walls if wall.hour != 2]
+    days = [(wall - datetime(1899, 12, 30)) / timedelta(days=1) * 1_000_000 for wall in walls]
+    rows = [("FT-2", day, n, n % 5 > 0) for n, day in enumerate(days)]
+    fill(tmp_path, "VarName, Time_ms, VarValue, Validity", [*rows, ("$RT_OFF$", days[0], 0, 2)])
+    query = """
+      SELECT VarName, VarValue, Validity, Time_ms / 1000000.0 AS days FROM log
+      WHERE Time_ms >= :start * 1000000.0 AND Time_ms < :end * 1000000.0 AND VarName NOT LIKE '$RT%'
+    """
+    parts = {"tag": {"path": "VarName"}, "value": {"path": "VarValue"}}
+    quality = {"path": "Validity", "scheme": "boolean"}
+    mapping = {"ts": {"path": "days", "unit": "excel"}, **parts, "quality": quality}
+    site = site_of(tmp_path, query=query, readings=mapping, bounds="excel", window="6h")
+    (report,) = import_sources(site)
+    assert (report.failed, report.rejected) == ([], {})
+    expected = [("flow", ms(wall.replace(tzinfo=berlin)), n if n % 5 else None) for n, wall in enumerate(walls)]
+    assert held(site, "p2") == expected
+
+
 def test_a_query_that_goes_beyond_its_bounds_is_refused(tmp_path):
     fill(tmp_path, "ts, asset, sensor, value", [(ms(START) + n * 60_000, "p1", "flow", n) for n in range(5_000)])
     query = "SELECT * FROM log WHERE ts >= :start - 3600000 AND ts < :end - 3600000"
