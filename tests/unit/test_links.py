@@ -7,6 +7,7 @@ import re
 from support.documents import README, ROOT, anchors, links, named, place, text
 
 HOSTS = {
+    "docs.influxdata.com/influxdb",
     # standards and papers
     "www.isa.org",
     "reference.opcfoundation.org",

@@ -17,7 +17,7 @@ OTHER_START, OTHER_END = "start_t", "end_t"
 
 @dataclass(frozen=True)
 class Statement:
-    """A query and the values of its parameters. `wrapped`: whether a limit needs a query around it."""
+    """A query and the values of its parameters. `is_text`: whether the user wrote it."""
 
     clause: Any
     values: Mapping[str, Any]
@@ -25,7 +25,7 @@ class Statement:
 
 
 def table_of(name: str, columns: Sequence[str] = ()) -> Any:
-    """A table by its name, `schema.table` if it is in a schema."""
+    """A table by its name, which begins with its schema and a point if it is in one."""
     schema, _, table = name.rpartition(".")
     return sa.table(table, *map(sa.column, columns), schema=schema or None)
 
