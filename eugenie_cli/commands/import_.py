@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
-from eugenie_cli.errors import ExitCode
+from eugenie_cli.errors import EugenieError, ExitCode
+
+if TYPE_CHECKING:
+    from eugenie_cli.site.schema import Site
 
 COLUMNS = (
     "source",
@@ -32,6 +36,12 @@ def import_(
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop what the site file no longer leads to, after saying what.")
     ] = False,
+    browse: Annotated[
+        bool, typer.Option("--browse", help="Import nothing; list the tags of one source, and what it has of each.")
+    ] = False,
+    match: Annotated[
+        str | None, typer.Option("--match", metavar="PATTERN", help="Only tags like 'line 1/*'; implies --browse.")
+    ] = None,
     site: SiteOption = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -50,6 +60,9 @@ def import_(
 
     console = Console()
     opened = open_site(site)
+    if browse or match is not None:
+        _browse(opened, source or (), match, console, output)
+        return
     reports = import_sources(opened, source or (), console, again=again)
     history = open_history(opened)
     if prune:
@@ -64,3 +77,18 @@ def import_(
         console.table(COLUMNS, import_rows(reports), right=COLUMNS[1:8])
     if not all(report.whole for report in reports):
         raise typer.Exit(ExitCode.PARTLY)
+
+
+def _browse(site: Site, names: Sequence[str], pattern: str | None, console: Console, output: Output) -> None:
+    from eugenie_cli.sources.browse import COLUMNS as BROWSED
+    from eugenie_cli.sources.browse import browse_rows
+    from eugenie_cli.sources.importing import browse_source
+
+    if len(names) != 1:
+        hint = "name it: eugenie import SOURCE --browse"
+        raise EugenieError("--browse lists the tags of one source", hint, ExitCode.USAGE)
+    tags = browse_source(site, names[0], pattern)
+    if output is Output.json:
+        console.json(tags)
+    else:
+        console.table(BROWSED, browse_rows(tags), right=BROWSED[3:4])

@@ -16,6 +16,7 @@ from eugenie_cli.progress import Advance
 from eugenie_cli.site.source_plugins import broken
 from eugenie_cli.sources.contract import fault_of_batch, fault_of_items
 from eugenie_cli.sources.interface import Importer, PlannedImporter, SourceItem, Tally
+from eugenie_cli.sources.windows.browsing import Browsed
 
 
 def open_importer(make: Callable[[], Importer], source_type: str) -> GuardedImporter:
@@ -55,6 +56,17 @@ class GuardedImporter:
             items = self.planned.recognized(held)
             self._check(fault_of_items(items), "listing its items")
         return items
+
+    def browse(self, pattern: str | None) -> Sequence[Browsed]:
+        """The tags of the source. Raises EugenieError if its type cannot list them."""
+        list_tags = getattr(self._importer, "browse", None)
+        if list_tags is None:
+            raise EugenieError(
+                f"sources of type {self._source_type} cannot be browsed",
+                "look at its files, or use its server's own tools",
+            )
+        with self._guarded("listing its tags"):
+            return list(list_tags(pattern))
 
     def close(self) -> None:
         if self.planned is not None:

@@ -1,8 +1,9 @@
-"""Imports sources into the history."""
+"""Imports sources into the history, or lists what they offer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 
 from eugenie_cli.errors import EugenieError
@@ -10,10 +11,12 @@ from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.names import named
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.guard import open_importer
 from eugenie_cli.sources.interface import importer_for
 from eugenie_cli.sources.leftovers import leftover_notes, leftovers
 from eugenie_cli.sources.report import SourceReport
 from eugenie_cli.sources.source_import import Opening, import_source
+from eugenie_cli.sources.windows.browsing import Browsed
 
 
 def import_sources(
@@ -48,6 +51,14 @@ def import_sources(
 def _only_waiting(reports: Sequence[SourceReport]) -> bool:
     """Whether nothing was imported because it is left for later, and for no other reason."""
     return any(report.unread for report in reports) and not any(report.failed for report in reports)
+
+
+def browse_source(site: Site, name: str, pattern: str | None = None) -> list[Browsed]:
+    """The tags of a source that match a pattern, by name. Raises EugenieError."""
+    known = {source.name: source for source in site.sources}
+    source = named("source", name, known, site.site)
+    with closing(open_importer(partial(importer_for, source, site), source.type)) as importer:
+        return sorted(importer.browse(pattern), key=lambda browsed: (browsed.tag, browsed.sensor or ""))
 
 
 def _count_conflicts(site: Site, reports: Sequence[SourceReport]) -> None:

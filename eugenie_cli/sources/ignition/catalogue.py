@@ -17,7 +17,7 @@ from eugenie_cli.site.names import listed
 from eugenie_cli.sources.failures import SourceDownError
 from eugenie_cli.sources.sql.databases import Database
 from eugenie_cli.sources.sql.faults import MissingTableError
-from eugenie_cli.sources.sql.statements import table_of
+from eugenie_cli.sources.sql.statements import Statement, table_of
 from eugenie_cli.sources.windows.reader import Span
 
 
@@ -96,7 +96,7 @@ def read_catalogue(database: Database, driver: str | None, prefix: str) -> Catal
 
 
 def _rows(database: Database, table: str, columns: Sequence[str]) -> list[Sequence[Any]]:
-    return database.rows(sa.select(*table_of(table, columns).c))
+    return database.rows(Statement(sa.select(*table_of(table, columns).c), {}))
 
 
 def _ms(instant: Any) -> int | None:

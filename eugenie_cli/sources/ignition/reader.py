@@ -17,6 +17,7 @@ from eugenie_cli.readings.columns.arrow_columns import as_texts, normalized
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.failures import TooMuchError
+from eugenie_cli.sources.ignition.browse import browse_tags
 from eugenie_cli.sources.ignition.catalogue import Catalogue, Chosen, Partition, choose, read_catalogue
 from eugenie_cli.sources.ignition.settings import IgnitionSettings
 from eugenie_cli.sources.interface import Tally, router_of
@@ -25,6 +26,7 @@ from eugenie_cli.sources.sql.open import open_database
 from eugenie_cli.sources.sql.rows import RowReader
 from eugenie_cli.sources.sql.statements import Statement, table_of
 from eugenie_cli.sources.sql.times import TimeColumn
+from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.importer import WindowImporter
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.plan import span_key
@@ -107,6 +109,11 @@ class IgnitionReader:
 
     def catalogue(self, pace: Pace) -> Catalogue:
         return pace.call(lambda: read_catalogue(self._database, self._source.driver, self._prefix))
+
+    def browse(self, pattern: str | None, pace: Pace) -> Iterator[Browsed]:
+        """All tag paths, those that the site lacks among them. Raises EugenieError."""
+        catalogue = self.catalogue(pace)
+        return browse_tags(self._database, catalogue, self._prefix, self._router, pattern, pace)
 
     def close(self) -> None:
         self._database.close()

@@ -46,7 +46,7 @@ class Database(Protocol):
     def fetch(self, statement: Statement, most: int) -> list[pa.RecordBatch]:
         """The rows of a statement. Of more than `most`, at least one more than that are returned."""
 
-    def rows(self, statement: Any) -> list[Sequence[Any]]:
+    def rows(self, statement: Statement) -> list[Sequence[Any]]:
         """The few rows of a query of the catalogue, or of aggregates."""
 
     def names(self) -> list[str]:
@@ -88,8 +88,8 @@ class RowDatabase:
                 left -= len(rows)
         return batches
 
-    def rows(self, statement: Any) -> list[Sequence[Any]]:
-        with self._cursor(Statement(statement, {}), None) as cursor:
+    def rows(self, statement: Statement) -> list[Sequence[Any]]:
+        with self._cursor(statement, None) as cursor:
             return list(cursor.fetchall())
 
     def names(self) -> list[str]:

@@ -39,8 +39,8 @@ class PostgresDatabase:
         table = self._execute(limited(statement, most + 1), statement.values)
         return table.to_batches()
 
-    def rows(self, statement: Any) -> list[Sequence[Any]]:
-        table = self._execute(statement, {})
+    def rows(self, statement: Statement) -> list[Sequence[Any]]:
+        table = self._execute(statement.clause, statement.values)
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
     def names(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
 from eugenie_cli.sources.interface import Tally, router_of
 from eugenie_cli.sources.records.reader import RecordReader
+from eugenie_cli.sources.sql.browse import Counted, browse_long, browse_wide
 from eugenie_cli.sources.sql.databases import Column, Database
 from eugenie_cli.sources.sql.open import open_database
 from eugenie_cli.sources.sql.rows import RowReader
 from eugenie_cli.sources.sql.settings import SqlSettings
 from eugenie_cli.sources.sql.statements import (
     Statement,
+    countable,
     describing_query,
     describing_table,
     reading_query,
@@ -30,6 +33,7 @@ from eugenie_cli.sources.sql.statements import (
 )
 from eugenie_cli.sources.sql.time_columns import time_column
 from eugenie_cli.sources.sql.times import TimeColumn
+from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.importer import WindowImporter
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.plan import span_key
@@ -91,6 +95,19 @@ class SqlReader:
             )
         yield from shape.rows.read(batches, shape.time, span, tally)
 
+    def browse(self, pattern: str | None, pace: Pace) -> Iterator[Browsed]:
+        """The tags in a table or query, or the columns of a wide one. Raises EugenieError."""
+        shape = self._known = self._known or pace.call(self._shape)
+        columns = shape.wanted + shape.unknown
+        table = countable(self._source.table, self._source.query, columns)
+        first, last = shape.bounds.bound(Span(0, time.time_ns() // 1_000_000 + 1))
+        values = {} if self._source.table is not None else {"start": first, "end": last}
+        counted = Counted(table, values, shape.time, shape.rows.instants, self._mapping, self._router)
+        if self._mapping["shape"] == "wide":
+            measured = [name for name in columns if name not in self._used()]
+            return iter(pace.call(lambda: list(browse_wide(self._database, counted, measured, pattern))))
+        return iter(pace.call(lambda: list(browse_long(self._database, counted, pattern))))
+
     def close(self) -> None:
         self._database.close()
 
@@ -120,13 +137,13 @@ class SqlReader:
         wanted = tuple(name for name in names if (name not in skipped if wide else name in used))
         ts = self._mapping["ts"]
         kind = next(column.kind for column in columns if column.name == ts["path"])
-        time = time_column(kind, ts, self._zone, self._database, self._source)
+        at = time_column(kind, ts, self._zone, self._database, self._source)
         measured = max(1, len(wanted) - len(used)) if wide else 1
         return Shape(
             wanted,
             unknown,
-            time,
-            self._bounds(time),
+            at,
+            self._bounds(at),
             RowReader(f"{self._database.where}, {self._what}", self._mapping, self._zone, self._router, wanted),
             ROWS_AT_ONCE // measured,
         )

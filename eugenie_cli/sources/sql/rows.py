@@ -30,7 +30,7 @@ class RowReader:
         self._what = what
         part = mapping["ts"]
         self._ts = part["path"]
-        self._instants = Instants(part["unit"], part.get("format"), part.get("timezone") or zone)
+        self.instants = Instants(part["unit"], part.get("format"), part.get("timezone") or zone)
         self._records = RecordReader(mapping, zone, router, columns)
 
     def read(self, batches: Iterable[pa.RecordBatch], time: TimeColumn, span: Span, tally: Tally) -> Iterator[Batch]:
@@ -41,7 +41,7 @@ class RowReader:
             column = batch.column(batch.schema.get_field_index(self._ts))
             if (strays := np.flatnonzero(time.strays(column, span))).size:
                 raise self._astray(column[int(strays[0])], len(strays), time, span)
-            inside = time.within(column, span, self._instants)
+            inside = time.within(column, span, self.instants)
             if not inside.all():
                 batch = batch.filter(pa.array(inside))
             readings, refusals = self._records.read(batch)

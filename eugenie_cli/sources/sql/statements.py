@@ -57,6 +57,13 @@ def reading_query(query: str, bounds: tuple[Any, Any]) -> Statement:
     return Statement(sa.text(marked(query)), {"start": bounds[0], "end": bounds[1]}, is_text=True)
 
 
+def countable(table: str | None, query: str | None, columns: Sequence[str]) -> Any:
+    """A table or query of which rows are counted, with these columns."""
+    if table is not None:
+        return table_of(table, columns)
+    return sa.text(marked(query or "")).columns(*map(sa.column, columns)).subquery("counted")
+
+
 def limited(statement: Statement, rows: int) -> Any:
     """The statement's clause with at most that many rows."""
     if not statement.is_text:

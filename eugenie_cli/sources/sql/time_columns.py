@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from eugenie_cli.sources.failures import SourceDownError
 from eugenie_cli.sources.sql.databases import Database
 from eugenie_cli.sources.sql.settings import SqlSettings
-from eugenie_cli.sources.sql.statements import table_of
+from eugenie_cli.sources.sql.statements import Statement, table_of
 from eugenie_cli.sources.sql.times import TimeColumn, TimeKind
 
 
@@ -53,6 +53,7 @@ def _stored(column: str, database: Database, source: SqlSettings) -> set[str]:
     if source.table is None:
         return set()
     at = table_of(source.table, [column]).c[column]
-    ((first, last),) = database.rows(sa.select(sa.func.typeof(sa.func.min(at)), sa.func.typeof(sa.func.max(at))))
+    ends = sa.select(sa.func.typeof(sa.func.min(at)), sa.func.typeof(sa.func.max(at)))
+    ((first, last),) = database.rows(Statement(ends, {}))
     kinds = {"integer": "number", "real": "number", "text": "text", "blob": "blob"}
     return {kinds[of_type] for of_type in (first, last) if of_type in kinds}

@@ -18,6 +18,7 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.site.source_windows import WindowSettings, within
 from eugenie_cli.sources.failures import SourceDownError, TransientError
 from eugenie_cli.sources.interface import SourceItem, Tally
+from eugenie_cli.sources.windows.browsing import Browsable, Browsed
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.plan import planned, span_of
 from eugenie_cli.sources.windows.reader import Span, WindowReader
@@ -105,6 +106,14 @@ class WindowImporter:
                 f"window {item.key}: the source has no records any more",
                 hint="nothing to do if the source keeps its readings for a limited time; otherwise check its mapping",
             )
+
+    def browse(self, pattern: str | None) -> Iterator[Browsed]:
+        """The source's tags. Raises EugenieError."""
+        if not isinstance(self._reader, Browsable):
+            raise EugenieError(
+                f"sources of type {self._source.type} cannot be browsed", "list its tags with the server's own tools"
+            )
+        return self._reader.browse(pattern, self._pace)
 
     def close(self) -> None:
         self._reader.close()

@@ -9,11 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 from support.history_sites import pump_site
-from support.ignition_history import FEBRUARY, JANUARY, MARCH, ms, partition, reading, statements
+from support.ignition_history import FEBRUARY, JANUARY, MARCH, partition, reading, statements
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
-from eugenie_cli.sources.importing import import_sources
+from eugenie_cli.sources.importing import browse_source, import_sources
+from eugenie_cli.sources.windows.browsing import Browsed
 
 HOUR = 3_600_000
 FIRST, SECOND = "sqlt_data_1_2026_01", "sqlt_data_1_2026_02"
@@ -128,5 +129,14 @@ def test_what_cannot_be_read_is_said(tmp_path, source, tags, words):
     assert words in error.value.reason
 
 
-def test_the_months_of_a_year(tmp_path):
-    assert (ms(2026, 1, 1), 28 * 24 * HOUR) == (JANUARY, MARCH - FEBRUARY)
+def test_browse_lists_every_tag_path_of_every_gateway(tmp_path):
+    fill(tmp_path, partition("sqlt_data_1_2025_12", 1, 0, JANUARY))
+    found = browse_source(site_of(tmp_path, driver=None), "gateway")
+    ours, theirs = "driver: gateway-1", "driver: gateway-2"
+    assert sorted(found, key=lambda tag: (tag.tag, tag.note)) == [
+        Browsed("line 1/pump 2/ft-2", "p2, flow", None, 4, FEBRUARY - HOUR, FEBRUARY + 2 * HOUR, ours),
+        Browsed("line 1/pump 2/pt-2", "p2, pressure", None, 3, FEBRUARY - 2 * HOUR, FEBRUARY + HOUR, ours),
+        Browsed("line 1/pump 2/pt-2", "p2, pressure", None, 1, FEBRUARY + HOUR, FEBRUARY + HOUR, theirs),
+        Browsed("line 1/pump 2/state", None, None, 1, FEBRUARY + HOUR, FEBRUARY + HOUR, ours),
+    ]
+    assert [tag.tag for tag in browse_source(site_of(tmp_path), "gateway", "*/FT-?")] == ["line 1/pump 2/ft-2"]
