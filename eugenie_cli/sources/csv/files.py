@@ -1,12 +1,10 @@
-"""Finds and opens the files of a source, and recognizes files that are not the expected text."""
+"""Opens CSV files, and recognizes files that are not the expected text."""
 
 from __future__ import annotations
 
 import codecs
 import gzip
 import io
-import os
-import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,13 +15,18 @@ from typing import Any, BinaryIO, cast
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
-from eugenie_cli.sources.csv.archives import inside, is_archive, member_opened
+from eugenie_cli.sources.files.archives import is_archive
+from eugenie_cli.sources.files.finding import is_gzip, permission_hint
+from eugenie_cli.sources.files.opening import CountingFile, raw_bytes
 
 HEAD_BYTES = 4 << 20  # enough for a header of a hundred thousand columns
 _UNPACK = "unpack it, or compress it with gzip (.csv.gz)"
+_WORKBOOK = "set the source's `type: excel`, or save its sheet as CSV"
+_COLUMNS = "set the source's `type: parquet`, or export it as CSV"
 _KINDS = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a workbook (.xls)", "save its sheet as CSV"),
-    (b"PAR1\x15", "a Parquet file", "export it as CSV"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a workbook (.xls)", _WORKBOOK),
+    (b"PAR1\x15", "a Parquet file", _COLUMNS),
+    (b"ARROW1\0\0", "an Arrow file", _COLUMNS),
     (b"SQLite format 3\0", "an SQLite database", "export its table as CSV"),
     (b"%PDF-", "a PDF", "export the readings as CSV"),
     *((b"BZh%d1AY&SY" % level, "compressed with bzip2", _UNPACK) for level in range(1, 10)),
@@ -42,109 +45,6 @@ _NEED_MARK = {
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
 }
-_SUFFIXES = (".csv", ".gz", ".txt", ".tsv", ".dat", ".log")
-
-
-def matching(pattern: Path) -> list[Path]:
-    """The paths that a pattern matches, sorted: files, and what ought to be one (a broken link, a pipe, a folder
-    `x.csv`).
-
-    Raises EugenieError if a folder cannot be listed, or the pattern is invalid.
-    """
-    parts = pattern.parts
-    fixed = next((index for index, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
-    folder = Path(*parts[:fixed])
-    try:
-        if not folder.is_dir():
-            return []
-        with os.scandir(folder):  # glob ignores folders that it may not list
-            pass
-        if fixed == len(parts) - 1 and not any(sign in parts[-1] for sign in "*?["):
-            return [pattern] if os.path.lexists(pattern) else []
-        matches = list(folder.glob(str(Path(*parts[fixed:]))))
-    except OSError as error:
-        raise EugenieError(
-            f"{printable(str(error.filename or folder))} cannot be listed: {error.strerror}",
-            hint="let the user that runs eugenie read the folder, and check the disk or the network share",
-        ) from error
-    except ValueError as error:
-        raise EugenieError(
-            f"{printable(str(pattern))} is not a valid pattern: {error}",
-            hint="correct the source's `path`: ** must stand alone between slashes, as in exports/**/*.csv",
-        ) from error
-    named = parts[-1] not in ("*", "**")  # `exports/*` may match folders that are not exports
-    return sorted(
-        path for path in matches if not _is_folder(path) or path.suffix.lower() in _SUFFIXES or (named and path.suffix)
-    )
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.stat().st_mode)
-    except OSError:
-        return False  # reading it raises the error
-
-
-def status_of(path: Path) -> os.stat_result:
-    """The status of a file or its archive. Raises EugenieError if it is not a regular file or cannot be accessed."""
-    found = inside(path)
-    path = path if found is None else found[0]
-    name = printable(str(path))
-    try:
-        status = path.stat()
-    except FileNotFoundError as error:
-        if path.is_symlink():
-            target = printable(str(path.readlink()))
-            raise EugenieError(
-                f"{name} is a link to {target}, which does not exist", hint="remove the link, or bring the file back"
-            ) from error
-        raise EugenieError(f"{name} is gone", hint="import again when the exports are complete") from error
-    except OSError as error:
-        raise EugenieError(f"{name} cannot be read: {error.strerror}", hint=_permission(error)) from error
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
-        raise EugenieError(f"{name} is {kind}, not a file", hint="narrow the source's `path` to the files")
-    return status
-
-
-def _permission(error: OSError) -> str:
-    if isinstance(error, PermissionError):
-        return "let the user that runs eugenie read the file"
-    return "check the disk or the network share, then import again"
-
-
-class CountingFile(io.RawIOBase):
-    """A binary file that reports to `advance` how many bytes were read."""
-
-    def __init__(self, file: BinaryIO, advance: Advance) -> None:
-        self._file, self._advance = file, advance
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
-        self._advance(count)
-        return count
-
-
-def is_gzip(path: Path) -> bool:
-    """Whether a file's name says that it is compressed with gzip."""
-    return path.suffix.lower() == ".gz"
-
-
-def without_gz(path: Path) -> Path:
-    """A path without the suffix of gzip: `x.csv.gz` -> `x.csv`."""
-    return path.with_suffix("") if is_gzip(path) else path
-
-
-@contextmanager
-def raw_bytes(path: Path) -> Iterator[BinaryIO]:
-    """A file's bytes as they are, also of one in an archive. Raises EugenieError and OSError."""
-    status_of(path)
-    found = inside(path)
-    with path.open("rb", buffering=0) if found is None else member_opened(*found) as raw:
-        yield raw
 
 
 @contextmanager
@@ -177,7 +77,7 @@ def opened(path: Path, encoding: str, advance: Advance) -> Iterator[BinaryIO]:
             hint="copy or export it again; nothing of it is imported",
         ) from error
     except OSError as error:
-        raise EugenieError(f"{name} cannot be read: {error.strerror or error}", hint=_permission(error)) from error
+        raise EugenieError(f"{name} cannot be read: {error.strerror or error}", hint=permission_hint(error)) from error
 
 
 def _refuse(name: str, what: str, hint: str) -> None:
@@ -192,9 +92,9 @@ def _zip_kind(path: Path) -> tuple[str, str]:
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:  # the last two: odd names, versions
         names, reason = [], f"cannot be read ({error})"
     if any(name.startswith("xl/") for name in names) or path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb"):
-        return "a workbook (.xlsx)", "save its sheet as CSV"
+        return "a workbook (.xlsx)", _WORKBOOK
     if "content.xml" in names:
-        return "a workbook (.ods)", "save its sheet as CSV"
+        return "a workbook (.ods)", _WORKBOOK
     if is_archive(path):
         return f"a zip archive that {reason}", "unpack it, or export it again"
     return "a zip archive", "rename it, so that it ends in .zip, or unpack it"

@@ -2,114 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
-from pathlib import Path, PurePath
-from typing import Any
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.files import sha256_of
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
-from eugenie_cli.readings.mapping import bind_file
-from eugenie_cli.site.schema import Site
-from eugenie_cli.sources.csv.archives import inside, is_archive, members, split_pattern, without_archives
-from eugenie_cli.sources.csv.companions import bases_of
-from eugenie_cli.sources.csv.files import HEAD_BYTES, matching, opened, raw_bytes, status_of, without_gz
+from eugenie_cli.sources.csv.files import HEAD_BYTES, opened
 from eugenie_cli.sources.csv.lines import Decoder
 from eugenie_cli.sources.csv.reading import FileReading
 from eugenie_cli.sources.csv.settings import CsvSettings
 from eugenie_cli.sources.csv.tables import Context
-from eugenie_cli.sources.file_names import bind_captures
-from eugenie_cli.sources.interface import SourceItem, Tally, router_of
+from eugenie_cli.sources.files.finding import state_of
+from eugenie_cli.sources.files.importer import FileImporter
+from eugenie_cli.sources.interface import SourceItem, Tally
 
 BLOCK_BYTES = 4 << 20  # the fastest of 1 to 8 MiB: the fixed cost of a block is amortized, memory stays small
 
 
-class CsvImporter:
+class CsvImporter(FileImporter):
     """Reads the files of a `csv` source."""
 
-    def __init__(self, source: CsvSettings, site: Site) -> None:
-        self._source, self._site = source, site
-        self._base = site.base.resolve()
-        self._mapping = source.readings.model_dump(mode="json")
-        self._router = router_of(site)
-
-    def items(self) -> Sequence[SourceItem]:
-        """The files that match the source's path, sorted, with unreadable ones: reading those raises the error."""
-        pattern = self._site.resolve(self._source.path)
-        archives, within = split_pattern(pattern)
-        items: list[SourceItem] = []
-        for path in matching(archives):
-            contained = members(path, within) if is_archive(path) else None
-            if contained or (contained is not None and within is not None):
-                items.extend(self._item(file, content) for file, content in contained.items())
-            else:  # an archive that is unreadable or empty, too: reading it raises the error
-                items.append(self._item(path))
-        if not items:
-            raise EugenieError(
-                f"source {self._source.name}: no file matches {printable(str(pattern))}",
-                hint=f"correct `path` of the source in {self._site.file}",
-            )
-        return items
-
-    def _item(self, path: Path, content: Mapping[str, int] | None = None) -> SourceItem:
-        """A file, with a key relative to the site's folder, so that it is recognized after the folder was moved.
-
-        `content`: of a file in an archive, what changes with it.
-        """
-        below = path.is_relative_to(self._base)
-        key = str(path.relative_to(self._base)) if below else str(path)
-        state = {**_state(path), **(content or {})}
-        try:
-            bound = self._bound(path)
-        except EugenieError:  # reading the file raises it again
-            bound = self._mapping
-        names = {name: part["const"] for name, part in bound.items() if part != self._mapping[name]}
-        size = state.get("member_size", state.get("size", 0))
-        return SourceItem(key, size, state, (str(path),) if below else (), names)
-
-    def _bound(self, path: Path) -> dict[str, Any]:
-        """The mapping of a file, with its patterns filled in."""
-        plain: PurePath = without_gz(path)
-        if inside(path) is not None:
-            plain = without_archives(plain)
-        return bind_file(bind_captures(self._mapping, plain, self._known), str(plain))
-
-    def missing(self, key: str) -> str:
-        """Why `items` no longer contains an imported item."""
-        path, archive = self._base / key, None
-        try:
-            archive = inside(path)
-            exists = path.exists() or (archive is not None and path in (members(archive[0], None) or ()))
-        except OSError as error:
-            return f"its file cannot be accessed: {error.strerror}"
-        if not exists and archive is not None:
-            return "it is no longer in its archive"
-        return "the source's `path` does not match it" if exists else "its file is gone"
-
-    def settings(self) -> Mapping[str, Any]:
-        """The source's own settings, the time zone, and the routing table."""
-        return {
-            "source": self._source.model_dump(mode="json", exclude={"name", "path"}),
-            "timezone": self._site.timezone,
-            "routes": sorted([str(field) for field in route] for route in self._router.table()),
-        }
-
-    def digest(self, item: SourceItem) -> str:
-        """SHA-256 of the file. Raises EugenieError if it cannot be read."""
-        path = self._base / item.key
-        try:
-            with raw_bytes(path) as file:
-                return sha256_of(file)
-        except OSError as error:
-            raise EugenieError(
-                f"{printable(str(path))} cannot be read: {error.strerror}",
-                hint="let the user that runs eugenie read the file, and check the disk or the network share",
-            ) from error
+    _source: CsvSettings
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
         """The file's readings, block by block. Raises EugenieError if it cannot be read as configured."""
@@ -126,7 +44,7 @@ class CsvImporter:
                 f"{printable(str(path))} cannot be read: {printable(str(error), 200)}",
                 hint="check `delimiter` and `encoding` of the source in the site file",
             ) from error
-        current = _state(path)
+        current = state_of(path)
         if not current or not current.items() <= item.state.items():
             raise EugenieError(
                 f"{printable(str(path))} changed while it was read", hint="import again when it is complete"
@@ -134,7 +52,7 @@ class CsvImporter:
 
     def _read(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:
         context = Context(
-            printable(str(path)), self._source, self._mapping_of(path), self._site.timezone, self._router, self._bases
+            printable(str(path)), self._source, self.mapping_of(path), self._site.timezone, self._router, self._bases
         )
         reading = FileReading(context, self._decoder(), tally, path.name)
         with opened(path, self._source.encoding, advance) as file:
@@ -148,35 +66,3 @@ class CsvImporter:
                 f"source {self._source.name}: {error}",
                 hint="set the source's `encoding` to one that Python knows: utf-8, utf-16, cp1252, latin-1, cp1254",
             ) from error
-
-    @cached_property
-    def _known(self) -> dict[str, frozenset[str]]:
-        """The names that patterns over the file's name may find."""
-        tags = frozenset(tag for asset in self._site.assets.values() for tag in asset.tags.values())
-        sensors = frozenset(name for equipment in self._site.classes.values() for name in equipment.sensor_names)
-        return {"asset": frozenset(self._site.assets), "sensor": sensors, "tag": tags | sensors}
-
-    @cached_property
-    def _bases(self) -> frozenset[str]:
-        """The normalized tags and sensors, with which the names of companion columns begin or end."""
-        return bases_of(self._known["tag"])
-
-    def _mapping_of(self, path: Path) -> dict[str, Any]:
-        """The mapping of a file. Raises EugenieError if the site has no such asset."""
-        mapping = self._bound(path)
-        asset = (mapping["asset"] or {}).get("const")
-        if asset is not None and asset.strip() not in self._site.assets:
-            raise EugenieError(
-                f"{printable(str(path))}: the site has no asset {asset!r}",
-                hint="add it to `assets`, or narrow the source's `path` to the files of the site's assets",
-            )
-        return mapping
-
-
-def _state(path: Path) -> dict[str, Any]:
-    """Changes whenever the file may have changed. Empty if it cannot be accessed: reading it raises the error."""
-    try:
-        status = status_of(path)
-    except EugenieError:
-        return {}
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}

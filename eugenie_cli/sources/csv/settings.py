@@ -4,23 +4,21 @@ light.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from eugenie_cli.site.field_types import BLANKS, Delimiter
 from eugenie_cli.site.readings_mapping import ReadingsMapping
-from eugenie_cli.site.source_types import SourceSettings, SourceType
+from eugenie_cli.site.source_types import SourceType
 from eugenie_cli.sources.csv.table_settings import Table
+from eugenie_cli.sources.files.settings import FileSettings
 
 
-class CsvSettings(SourceSettings):
+class CsvSettings(FileSettings):
     """CSV files: historian exports, data loggers."""
 
-    of_files: ClassVar[bool] = True
-
     type: Literal["csv"]
-    path: str = Field(description="a file or a pattern; relative to the folder that holds site-configs/")
     delimiter: Delimiter = Field(",", description='one character, such as ";" or "\\t"; blanks: any number of blanks')
     encoding: str = "utf-8"
     table: Table | None = Field(None, description="where the table is, if the first line is not its header")

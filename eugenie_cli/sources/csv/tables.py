@@ -10,7 +10,6 @@ import numpy as np
 
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.readings.routing import Router
-from eugenie_cli.sources.csv.companions import ColumnNotes
 from eugenie_cli.sources.csv.header_advice import needed_columns
 from eugenie_cli.sources.csv.headers import Header
 from eugenie_cli.sources.csv.lines import Block
@@ -18,6 +17,7 @@ from eugenie_cli.sources.csv.odd_rows import OddRowFinder
 from eugenie_cli.sources.csv.parsing import BlockParser
 from eugenie_cli.sources.csv.rejected_rows import BlockRead, rows_of
 from eugenie_cli.sources.csv.settings import CsvSettings
+from eugenie_cli.sources.records.companions import ColumnNotes
 from eugenie_cli.sources.records.reader import RecordReader
 
 _OF_RESULTS = ("column 1", "result", "table", "_start", "_stop", "_measurement")

@@ -11,7 +11,7 @@ import pytest
 from support.history_sites import pump_site
 
 from eugenie_cli.history.site_history import open_history
-from eugenie_cli.sources.csv.archives import split_pattern, without_archives
+from eugenie_cli.sources.files.archives import split_pattern, without_archives
 from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.sources.tables import history_view
 

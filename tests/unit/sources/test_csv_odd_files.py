@@ -21,8 +21,8 @@ from support.history_sites import pump_site
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
-from eugenie_cli.sources.csv import files
 from eugenie_cli.sources.csv import lines as lines_module
+from eugenie_cli.sources.files import finding, opening
 from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.sources.tables import history_view, import_notes
 
@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_be_listed_is_reported(exports, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files.os, "scandir", refuse)
+    monkeypatch.setattr(finding.os, "scandir", refuse)
     with pytest.raises(EugenieError, match="exports cannot be listed: Permission denied"):
         import_exports(exports.parent)
 
@@ -213,7 +213,7 @@ def test_leftovers_of_a_folder_that_cannot_be_listed_are_reported(exports, monke
         raise error
 
     real = Path.exists
-    monkeypatch.setattr(files.os, "scandir", refuse)
+    monkeypatch.setattr(finding.os, "scandir", refuse)
     monkeypatch.setattr(Path, "exists", lambda path: refuse(path) if path.name == "good.csv" else real(path))
     site = pump_site(exports.parent, [{"name": "s", "type": "csv", "path": "exports/*", "readings": WIDE}])
     (left,) = history_view(site, open_history(site)).left
@@ -226,14 +226,14 @@ def test_a_file_that_changes_while_it_is_read_fails_and_the_history_keeps_its_re
     path.write_bytes(GOOD)
     assert import_exports(exports.parent).readings == 8
     path.write_bytes(GOOD + b"2026-01-03T06:00:02Z,5,6\n")
-    real = files.CountingFile.readinto
+    real = opening.CountingFile.readinto
 
     def readinto(self, buffer):
         if path.exists() and path.stat().st_size > len(GOOD):
             path.unlink() if change == "vanish" else path.write_bytes(GOOD * 2)
         return real(self, buffer)
 
-    monkeypatch.setattr(files.CountingFile, "readinto", readinto)
+    monkeypatch.setattr(opening.CountingFile, "readinto", readinto)
     report = import_exports(exports.parent)
     assert "history keeps the 4 readings of its last import" in report.failed[0]
     assert "a.csv" in report.failed[0]

@@ -13,7 +13,7 @@ from support.csv_files import read_file
 from support.history_sites import pump_site
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.sources.file_names import bind_captures
+from eugenie_cli.sources.files.names import bind_captures
 from eugenie_cli.sources.importing import import_sources
 
 NAMES = st.text("ab_-1", min_size=1, max_size=6)

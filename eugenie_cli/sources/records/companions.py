@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from eugenie_cli.readings.columns.arrow_columns import is_empty
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.records.reader import RecordReader
@@ -53,7 +54,7 @@ class ColumnNotes:
         for column, kind in self._companions.items():
             if kind == "unnamed" and column not in self._filled:
                 texts = records.column(self._names.index(column))
-                if pc.any(pc.not_equal(texts, "")).as_py():
+                if not pc.all(is_empty(texts)).as_py():
                     self._filled.add(column)
 
     def report(self, tally: Tally) -> None:

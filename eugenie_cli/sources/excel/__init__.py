@@ -1,0 +1,1 @@
+"""Workbooks: the rows of one sheet, with the types of their cells."""

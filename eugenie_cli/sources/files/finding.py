@@ -1,0 +1,106 @@
+"""Finds the files of a source, and tells whether they can be read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.printable import printable
+from eugenie_cli.sources.files.archives import inside
+
+_SUFFIXES = (
+    *(".csv", ".gz", ".txt", ".tsv", ".dat", ".log", ".zip"),
+    *(".json", ".jsonl", ".ndjson", ".parquet", ".feather", ".arrow", ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"),
+)
+"""Of files: a folder with such a name is an error, not a folder that a pattern happened to match."""
+
+
+def matching(pattern: Path) -> list[Path]:
+    """The paths that a pattern matches, sorted: files, and what ought to be one (a broken link, a pipe, a folder
+    `x.csv`).
+
+    Raises EugenieError if a folder cannot be listed, or the pattern is invalid.
+    """
+    parts = pattern.parts
+    fixed = next((index for index, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
+    folder = Path(*parts[:fixed])
+    try:
+        if not folder.is_dir():
+            return []
+        with os.scandir(folder):  # glob ignores folders that it may not list
+            pass
+        if fixed == len(parts) - 1 and not any(sign in parts[-1] for sign in "*?["):
+            return [pattern] if os.path.lexists(pattern) else []
+        matches = list(folder.glob(str(Path(*parts[fixed:]))))
+    except OSError as error:
+        raise EugenieError(
+            f"{printable(str(error.filename or folder))} cannot be listed: {error.strerror}",
+            hint="let the user that runs eugenie read the folder, and check the disk or the network share",
+        ) from error
+    except ValueError as error:
+        raise EugenieError(
+            f"{printable(str(pattern))} is not a valid pattern: {error}",
+            hint="correct the source's `path`: ** must stand alone between slashes, as in exports/**/*.csv",
+        ) from error
+    named = parts[-1] not in ("*", "**")  # `exports/*` may match folders that are not exports
+    return sorted(
+        path for path in matches if not _is_folder(path) or path.suffix.lower() in _SUFFIXES or (named and path.suffix)
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False  # reading it raises the error
+
+
+def status_of(path: Path) -> os.stat_result:
+    """The status of a file or its archive. Raises EugenieError if it is not a regular file or cannot be accessed."""
+    found = inside(path)
+    path = path if found is None else found[0]
+    name = printable(str(path))
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            target = printable(str(path.readlink()))
+            raise EugenieError(
+                f"{name} is a link to {target}, which does not exist", hint="remove the link, or bring the file back"
+            ) from error
+        raise EugenieError(f"{name} is gone", hint="import again when the exports are complete") from error
+    except OSError as error:
+        raise EugenieError(f"{name} cannot be read: {error.strerror}", hint=permission_hint(error)) from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
+        raise EugenieError(f"{name} is {kind}, not a file", hint="narrow the source's `path` to the files")
+    return status
+
+
+def permission_hint(error: OSError) -> str:
+    """What to do about a file that cannot be read."""
+    if isinstance(error, PermissionError):
+        return "let the user that runs eugenie read the file"
+    return "check the disk or the network share, then import again"
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether a file's name says that it is compressed with gzip."""
+    return path.suffix.lower() == ".gz"
+
+
+def without_gz(path: Path) -> Path:
+    """A path without the suffix of gzip: `x.csv.gz` -> `x.csv`."""
+    return path.with_suffix("") if is_gzip(path) else path
+
+
+def state_of(path: Path) -> dict[str, Any]:
+    """Changes whenever the file may have changed. Empty if it cannot be accessed: reading it raises the error."""
+    try:
+        status = status_of(path)
+    except EugenieError:
+        return {}
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}

@@ -1,0 +1,124 @@
+"""Opens the files of a source: plain, compressed with gzip, or in a zip archive."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.printable import printable
+from eugenie_cli.progress import Advance
+from eugenie_cli.sources.files.archives import inside, is_archive, member_opened
+from eugenie_cli.sources.files.finding import is_gzip, permission_hint, status_of
+from eugenie_cli.sources.files.kinds import kind_of, kind_of_text
+
+IN_MEMORY = 64 << 20
+"""Bytes of an unpacked file that are kept in memory; a larger one goes to a temporary file."""
+
+
+class CountingFile(io.RawIOBase):
+    """A binary file that reports to `advance` how many bytes were read."""
+
+    def __init__(self, file: BinaryIO, advance: Advance) -> None:
+        self._file, self._advance = file, advance
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        self._advance(count)
+        return count
+
+
+@contextmanager
+def raw_bytes(path: Path) -> Iterator[BinaryIO]:
+    """A file's bytes as they are, also of one in an archive. Raises EugenieError and OSError."""
+    status_of(path)
+    found = inside(path)
+    with path.open("rb", buffering=0) if found is None else member_opened(*found) as raw:
+        yield raw
+
+
+@contextmanager
+def streamed(path: Path, advance: Advance) -> Iterator[BinaryIO]:
+    """A file's bytes, decompressed if its name ends in .gz. Raises EugenieError, also within the block, if the file
+    cannot be read or is cut off.
+    """
+    name = printable(str(path))
+    try:
+        with raw_bytes(path) as raw:
+            counted = io.BufferedReader(CountingFile(raw, advance), 1 << 20)
+            begin = counted.peek(2)[:2]
+            if is_gzip(path) and begin and begin != b"\x1f\x8b":
+                raise EugenieError(f"{name} is not compressed with gzip", hint="rename it, without .gz")
+            if not is_gzip(path):
+                yield cast(BinaryIO, counted)
+                return
+            yield cast(BinaryIO, io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=counted)), 1 << 20))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        cut = "is cut off" if isinstance(error, EOFError) else f"is damaged ({error})"
+        raise EugenieError(
+            f"{name} {cut}: its compressed data cannot be read to the end",
+            hint="copy or export it again; nothing of it is imported",
+        ) from error
+    except OSError as error:
+        raise EugenieError(f"{name} cannot be read: {error.strerror or error}", hint=permission_hint(error)) from error
+
+
+@contextmanager
+def seekable(path: Path, advance: Advance) -> Iterator[IO[bytes]]:
+    """As `streamed`, for formats that are not read from beginning to end. Progress: the whole file, at its end."""
+    if inside(path) is None and not is_gzip(path):
+        try:
+            with raw_bytes(path) as file:
+                yield file
+                advance(file.seek(0, io.SEEK_END))
+        except OSError as error:
+            raise EugenieError(
+                f"{printable(str(path))} cannot be read: {error.strerror or error}", hint=permission_hint(error)
+            ) from error
+        return
+    with streamed(path, advance) as file:
+        begin = file.read(IN_MEMORY)
+        if len(begin) < IN_MEMORY:
+            yield io.BytesIO(begin)
+            return
+        with tempfile.TemporaryFile() as unpacked:
+            unpacked.write(begin)
+            del begin
+            shutil.copyfileobj(file, unpacked, 1 << 20)
+            unpacked.seek(0)
+            yield unpacked
+
+
+def check_kind(path: Path, head: bytes, type: str, expected: str, unpacked: IO[bytes] | None = None) -> None:
+    """Refuse a file of another kind than the source reads. `head`: its first bytes, unpacked; `type`: of the source;
+    `expected`: what it reads, in words; `unpacked`: the whole file, if it is seekable. Raises EugenieError, which names
+    the type that reads the file.
+    """
+    name = printable(str(path))
+    if is_archive(path):  # one with files that can be listed is not read itself
+        raise EugenieError(f"{name} contains no files, or is damaged", hint="copy or export it again, or remove it")
+    if not head:
+        raise EugenieError(f"{name} is empty", hint="export it again, or remove it")
+    if unpacked is not None:
+        kind = kind_of(head, unpacked)
+        unpacked.seek(0)
+    elif inside(path) is None and not is_gzip(path):
+        with path.open("rb") as file:
+            kind = kind_of(head, file)
+    else:
+        kind = kind_of(head)
+    kind = kind or kind_of_text(head)
+    if kind is None:
+        raise EugenieError(f"{name} is not {expected}", hint="narrow the source's `path` to files of its type")
+    if kind.type != type:
+        raise EugenieError(f"{name} is {kind.what}, not {expected}", hint=kind.next_step)

@@ -1,0 +1,97 @@
+"""Tables with named, typed columns, as batches of Arrow -> readings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.printable import printable
+from eugenie_cli.readings.mapping import PARTS
+from eugenie_cli.readings.routing import Router
+from eugenie_cli.site.readings_mapping import ReadingsMapping
+from eugenie_cli.sources.interface import Tally
+from eugenie_cli.sources.records.companions import ColumnNotes
+from eugenie_cli.sources.records.reader import RecordReader
+from eugenie_cli.sources.records.rejections import count_rejections
+
+SHOWN_COLUMNS = 20
+
+
+@dataclass(frozen=True)
+class TableContext:
+    """How the tables of a file are read. `where`: the file, or the sheet, in messages; `mapping`: patterns filled in;
+    `bases`: `companions.bases_of` the site's tags and sensors.
+    """
+
+    where: str
+    readings: ReadingsMapping
+    mapping: Mapping[str, Any]
+    timezone: str
+    router: Router
+    bases: frozenset[str]
+
+    def within(self, where: str) -> TableContext:
+        """The same, for a part of the file."""
+        return replace(self, where=where)
+
+    def missing_columns(self, names: Sequence[str]) -> list[tuple[str, str]]:
+        """(part, path) of the mapping's parts that no column has."""
+        missing = []
+        for part in PARTS:
+            paths = paths_of(self.mapping.get(part))
+            if part == "value" and self.mapping["shape"] == "wide":
+                continue
+            absent = [path for path in paths if path not in names]
+            if absent and (part != "value" or len(absent) == len(paths)):
+                missing.append((part, absent[0]))
+        return missing
+
+    def check_columns(self, names: Sequence[str], hint: str) -> None:
+        """Raise EugenieError if there is no column for a part of the mapping: then no row could be read rightly."""
+        for part, path in self.missing_columns(names):
+            shown = [printable(name, 40) for name in names[:SHOWN_COLUMNS]] + ["..."] * (len(names) > SHOWN_COLUMNS)
+            raise EugenieError(
+                f"{self.where}: there is no column {path!r} for {part}; columns: {', '.join(shown) or 'none'}", hint
+            )
+
+
+def paths_of(part: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The columns that a part of the mapping names."""
+    if not part or part.get("path") is None:
+        return ()
+    return tuple(part.get("paths") or (part["path"],))
+
+
+class TableReading:
+    """One reading of one table. `columns`: the names of all of its columns."""
+
+    def __init__(self, context: TableContext, columns: Sequence[str], tally: Tally) -> None:
+        self._tally, self._columns = tally, tuple(columns)
+        self._context = context
+        self._all = self._reader(columns)
+        self._notes = ColumnNotes(self._all, context.bases, context.readings)
+        unused = {*self._all.unread(), *self._all.unknown_columns()}
+        self.needed = tuple(column for column in columns if column not in unused)
+        """The columns that give readings: only these need to be read, unless columns without a name may have values."""
+
+    def _reader(self, columns: Sequence[str]) -> RecordReader:
+        return RecordReader(self._context.mapping, self._context.timezone, self._context.router, columns)
+
+    def batches(self, batches: Iterable[tuple[pa.RecordBatch, Callable[[int], str]]]) -> Iterator[Batch]:
+        """The readings of batches, each with the place of its records in messages. The batches have the columns
+        `needed`, or all columns.
+        """
+        readers = {self._columns: self._all, self.needed: self._reader(self.needed)}
+        for records, place in batches:
+            reader = readers[tuple(records.schema.names)]
+            batch, refusals = reader.read(records)
+            if reader is self._all:
+                self._notes.inspect(records)
+            count_rejections(self._tally, reader, records, refusals, place)
+            yield batch
+        self._notes.report(self._tally)

@@ -1,0 +1,1 @@
+"""Parquet and Arrow files: the columns that are needed, batch by batch, with their types."""
