@@ -4,6 +4,7 @@
   node-opcua's: {"Value": 12.5, "SourceTimestamp": ..., "StatusCode": {"Code": ..., "Symbol": ...}}. With a member that
   OPC UA does not define, the object is another system's, which may state a bad quality there: it is not read;
 - OPC UA's Variant with its type: {"Type": 10, "Body": 12.5}, {"UaType": 10, "Value": 12.5};
+- a digital state of PI: {"Name": "OPEN", "Value": 1, "IsSystem": false}. A system state, such as No Data, is bad;
 - a member named by its type, as SiteWise and Protobuf's JSON write it: {"doubleValue": 12.5}, {"integerValue": 12}.
 """
 
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from eugenie_cli.readings.values import STATUS_TEXTS
 
 TYPED = (
     *("doubleValue", "integerValue", "booleanValue", "stringValue"),  # SiteWise
@@ -42,6 +45,7 @@ _OPC_UA = frozenset(
     }
 )
 """All members of OPC UA values."""
+_DIGITAL_STATE = frozenset({"Name", _VALUE, "IsSystem"})
 
 
 class TypedValue(NamedTuple):
@@ -57,7 +61,7 @@ class TypedValue(NamedTuple):
 def typed_value(raw: Mapping[str, Any]) -> TypedValue | None:
     """The object's value with its own instant and quality; None if it is of none of the kinds above."""
     if not _DATA_VALUE.isdisjoint(raw) or ("Body" in raw and "Type" in raw):
-        return _of_opc_ua(raw) if raw.keys() <= _OPC_UA else None
+        return _of_opc_ua(raw) if raw.keys() <= _OPC_UA else _of_digital_state(raw)
     names = [name for name in raw if name in _TYPED]
     if len(names) == 1:
         return TypedValue(raw[names[0]])
@@ -77,6 +81,18 @@ def _of_opc_ua(raw: Mapping[str, Any]) -> TypedValue | None:
     status = raw.get(_STATUS)
     status = raw.get("Status") if status is None else status
     return TypedValue(_of_variant(raw.get(_VALUE)), raw.get(_SOURCE), raw.get(_SERVER), status)
+
+
+def _of_digital_state(raw: Mapping[str, Any]) -> TypedValue | None:
+    """The number of a state of PI; None for any other object. A system state has no value: its number is not measured.
+
+    PI Web API before 2017 wrote no `IsSystem`: there the name tells.
+    """
+    name = raw.get("Name")
+    if not (isinstance(name, str) and _VALUE in raw and raw.keys() <= _DIGITAL_STATE):
+        return None
+    is_system = raw.get("IsSystem", name.strip().lower() in STATUS_TEXTS)
+    return TypedValue(None if is_system is True else raw[_VALUE]) if isinstance(is_system, bool) else None
 
 
 def _of_variant(value: Any) -> Any:

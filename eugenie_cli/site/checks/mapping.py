@@ -242,8 +242,8 @@ def _of_files(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
         yield ("format",), f"{mapping.format} is for messages, not for files"
     if mapping.base64:
         yield ("base64",), "is for messages, not for files"
-    if mapping.records is not None:
-        yield ("records",), "is for messages with several records: in a file each row is a record"
+    if mapping.records is not None and mapping.format != "json":
+        yield ("records",), "is for JSON and messages with several records: in a table each row is a record"
     if mapping.registry is not None:
         yield ("registry",), "is for messages of format avro or protobuf"
 

@@ -51,7 +51,7 @@ def advice(needed: str, written: Sequence[str], source: CsvSettings, head: bytes
     if marked := mark_advice(text, source):
         return marked
     if text.lstrip()[:1] in ("{", "["):
-        return "the file looks like JSON: export it as CSV"
+        return "the file looks like JSON: set the source's `type: json`, or export it as CSV"
     if text.lstrip()[:1] == "<":
         return "the file looks like HTML or XML: export it as CSV"
     lines = text.splitlines()

@@ -13,13 +13,14 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
+from eugenie_cli.readings.members import paths_of
 from eugenie_cli.sources.excel.columns import batches_of, names_of
 from eugenie_cli.sources.excel.settings import ExcelSettings
 from eugenie_cli.sources.excel.workbook import Sheet, Workbook
 from eugenie_cli.sources.files.importer import FileImporter
 from eugenie_cli.sources.files.kinds import HEAD
 from eugenie_cli.sources.files.opening import check_kind, seekable
-from eugenie_cli.sources.files.tables import TableContext, TableReading, paths_of
+from eugenie_cli.sources.files.tables import TableContext, TableReading
 from eugenie_cli.sources.interface import Tally
 
 BATCH_ROWS = 5_000  # rows converted at a time

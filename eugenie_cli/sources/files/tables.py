@@ -11,7 +11,6 @@ import pyarrow as pa
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
-from eugenie_cli.readings.mapping import PARTS
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.interface import Tally
@@ -41,14 +40,17 @@ class TableContext:
 
     def missing_columns(self, names: Sequence[str]) -> list[tuple[str, str]]:
         """(part, path) of the mapping's parts that no column has."""
+        parts = {name: part.all_paths for name, part in self.readings.of_records.items()}
+        if self.readings.shape == "long":
+            others = {"sensor": self.readings.sensor, "tag": self.readings.tag, "quality": self.readings.quality}
+            parts |= {name: part.all_paths for name, part in others.items() if part is not None}
+        elif self.readings.quality is not None:
+            parts["quality"] = self.readings.quality.all_paths
         missing = []
-        for part in PARTS:
-            paths = paths_of(self.mapping.get(part))
-            if part == "value" and self.mapping["shape"] == "wide":
-                continue
+        for name, paths in parts.items():
             absent = [path for path in paths if path not in names]
-            if absent and (part != "value" or len(absent) == len(paths)):
-                missing.append((part, absent[0]))
+            if absent and (name != "value" or len(absent) == len(paths)):
+                missing.append((name, absent[0]))
         return missing
 
     def check_columns(self, names: Sequence[str], hint: str) -> None:
@@ -60,13 +62,6 @@ class TableContext:
             )
 
 
-def paths_of(part: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """The columns that a part of the mapping names."""
-    if not part or part.get("path") is None:
-        return ()
-    return tuple(part.get("paths") or (part["path"],))
-
-
 class TableReading:
     """One reading of one table. `columns`: the names of all of its columns."""
 
@@ -76,7 +71,8 @@ class TableReading:
         self._all = self._reader(columns)
         self._notes = ColumnNotes(self._all, context.bases, context.readings)
         unused = {*self._all.unread(), *self._all.unknown_columns()}
-        self.needed = tuple(column for column in columns if column not in unused)
+        by_place = context.readings.columns is not None  # which column is whose may depend on the others
+        self.needed = tuple(column for column in columns if by_place or column not in unused)
         """The columns that give readings: only these need to be read, unless columns without a name may have values."""
 
     def _reader(self, columns: Sequence[str]) -> RecordReader:

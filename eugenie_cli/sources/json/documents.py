@@ -1,0 +1,132 @@
+"""The records of JSON documents: those of arrays at a path, which may lead through other arrays.
+
+Members that a record lacks are looked up in the objects around it, some of which may follow the array. So a document is
+read twice: once for its outline, the document with an empty array; then for the records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from eugenie_cli.readings.mapping import WHOLE
+from eugenie_cli.sources.json.scanner import Scanner
+
+Names = tuple[str, ...]
+
+
+class Record(NamedTuple):
+    """`value`: of any type; `around`: the members of the objects around it; `place`: such as `Items[3].Items[17]`;
+    `plain`: False if NaN or Infinity is in it.
+    """
+
+    value: Any
+    around: Mapping[str, Any]
+    place: str
+    plain: bool
+
+
+class Outline(NamedTuple):
+    """A document with an empty array; `found`: whether the array is there."""
+
+    document: Any
+    found: bool
+
+
+def outlines(scanner: Scanner, path: str) -> list[Outline]:
+    """Of all documents of a file. Raises NotJson."""
+    found = []
+    while scanner.peek():
+        elements, has_array = _elements(scanner, _names(path), path), False
+        while True:
+            try:
+                has_array |= next(elements) is _BEGIN
+            except StopIteration as ended:
+                found.append(Outline(ended.value, has_array))
+                break
+    return found
+
+
+def records(scanner: Scanner, path: str, documents: list[Outline]) -> Iterator[Record]:
+    """The records of all documents of a file. Raises NotJson."""
+    for number, outline in enumerate(documents, 1):
+        before = f"document {number}, " if len(documents) > 1 else ""
+        around = outline.document if isinstance(outline.document, dict) else {}
+        constants = scanner.constants
+        for index, element in enumerate(_elements(scanner, _names(path), path)):
+            if element is _BEGIN:
+                continue
+            value, walked, rest = element
+            place = f"{before}{walked}[{index - 1}]"
+            plain, constants = scanner.constants == constants, scanner.constants
+            if not rest:
+                yield Record(value, around, place, plain)
+                continue
+            for inner in _descend(value, rest, around, place):
+                yield inner._replace(plain=plain)
+
+
+def _descend(value: Any, names: Names, around: Mapping[str, Any], place: str) -> Iterator[Record]:
+    """The records below an element of an outer array."""
+    if not isinstance(value, dict):
+        yield Record(value, around, place, True)
+        return
+    here = {**around, **value}
+    inner: Any = value
+    for count, name in enumerate(names, 1):
+        inner = inner.get(name) if isinstance(inner, dict) else None
+        if isinstance(inner, list):
+            here.pop(names[0], None)
+            where = f"{place}.{'.'.join(names[:count])}"
+            for index, element in enumerate(inner):
+                at = f"{where}[{index}]"
+                if count < len(names):
+                    yield from _descend(element, names[count:], here, at)
+                else:
+                    yield Record(element, here, at, True)
+            return
+    yield Record(value, around, place, True)  # without the array: the mapping says what it lacks
+
+
+_BEGIN = object()
+"""Instead of an element: the array has begun."""
+
+
+def _elements(scanner: Scanner, names: Names, path: str | None, walked: str = "") -> Generator[Any, None, Any]:
+    """_BEGIN, then (element, the path to the array, the names below it). Returns the outline of what was passed."""
+    first = scanner.peek()
+    if first == "[" and not (names and path):  # at the top, a path leads into an object
+        scanner.take("[")
+        yield _BEGIN
+        is_first = True
+        while scanner.peek() != "]":
+            if not is_first:
+                scanner.take(",")
+            is_first = False
+            yield scanner.value(), walked, names
+        scanner.take("]")
+        return []
+    if first != "{" or not names:
+        return scanner.value()
+    scanner.take("{")
+    outline: dict[str, Any] = {}
+    is_first = True
+    while scanner.peek() != "}":
+        if not is_first:
+            scanner.take(",")
+        is_first = False
+        key = scanner.value()
+        scanner.take(":")
+        if key == path:
+            outline[key] = yield from _elements(scanner, (), None, key)
+        elif key == names[0]:
+            below = f"{walked}.{key}" if walked else key
+            outline[key] = yield from _elements(scanner, names[1:], None, below)
+        else:
+            outline[key] = scanner.value()
+    scanner.take("}")
+    return outline
+
+
+def _names(path: str) -> Names:
+    return () if path == WHOLE else tuple(path.split("."))
