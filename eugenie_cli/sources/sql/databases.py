@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from eugenie_cli.sources.sql.columns import batch_of, with_times
 from eugenie_cli.sources.sql.faults import Fault, fault_of, worded
-from eugenie_cli.sources.sql.statements import Statement, limited
+from eugenie_cli.sources.sql.statements import Statement, limited, rendered
 
 ROWS_FETCHED = 50_000
 """Rows fetched from a driver at a time."""
@@ -105,11 +105,9 @@ class RowDatabase:
     @contextmanager
     def _cursor(self, statement: Statement, limit: int | None) -> Iterator[Any]:
         clause = statement.clause if limit is None else limited(statement, limit)
-        compiled = clause.compile(dialect=self.dialect)
-        values = {**compiled.params, **statement.values}
-        given = [values[name] for name in compiled.positiontup] if compiled.positiontup is not None else values
+        text, given = rendered(clause, statement.values, self.dialect)
         with self._guarded(), closing(self._new_cursor()) as cursor:
-            cursor.execute(str(compiled), given)
+            cursor.execute(text, given)
             yield cursor
 
     @contextmanager

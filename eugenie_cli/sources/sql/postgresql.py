@@ -15,7 +15,7 @@ import sqlalchemy.dialects.postgresql
 
 from eugenie_cli.sources.sql.databases import CONNECT_S, Column, RowDatabase, codes_of
 from eugenie_cli.sources.sql.faults import fault_of, worded
-from eugenie_cli.sources.sql.statements import Statement, limited
+from eugenie_cli.sources.sql.statements import Statement, limited, rendered
 
 
 class PostgresDatabase:
@@ -54,11 +54,9 @@ class PostgresDatabase:
                 connection.close()
 
     def _execute(self, clause: Any, values: Any) -> pa.Table:
-        compiled = clause.compile(dialect=self._dialect)
-        given = {**compiled.params, **values}
-        parameters = [given[name] for name in compiled.positiontup or ()]
+        text, parameters = rendered(clause, values, self._dialect)
         with self._guarded(), self._open().cursor() as cursor:
-            cursor.execute(str(compiled), parameters=parameters or None)
+            cursor.execute(text, parameters=list(parameters) or None)
             return cursor.fetch_arrow_table()
 
     @contextmanager

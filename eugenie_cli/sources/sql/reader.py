@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
+from eugenie_cli.readings.members import paths_of
 from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.names import listed
 from eugenie_cli.site.schema import Site
@@ -174,11 +175,8 @@ class SqlReader:
 
     def _used(self) -> set[str]:
         """Columns that the mapping names."""
-        used: set[str] = set()
-        for name in WIDE_PARTS if self._mapping["shape"] == "wide" else LONG_PARTS:
-            path = (self._mapping.get(name) or {}).get("path")
-            used.update([path] if isinstance(path, str) else path or ())
-        return used
+        parts = WIDE_PARTS if self._mapping["shape"] == "wide" else LONG_PARTS
+        return {path for name in parts for path in paths_of(self._mapping.get(name))}
 
     def _check(self, names: tuple[str, ...]) -> None:
         """Raise SourceDownError for columns that do not exist."""

@@ -14,6 +14,7 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.routing import Router
+from eugenie_cli.readings.timestamps import TimeRule
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.records.reader import RecordReader
 from eugenie_cli.sources.records.rejections import count_rejections
@@ -30,7 +31,7 @@ class RowReader:
         self._what = what
         part = mapping["ts"]
         self._ts = part["path"]
-        self.instants = Instants(part["unit"], part.get("format"), part.get("timezone") or zone)
+        self.instants = Instants(*TimeRule.of(part, zone))
         self._records = RecordReader(mapping, zone, router, columns)
 
     def read(self, batches: Iterable[pa.RecordBatch], time: TimeColumn, span: Span, tally: Tally) -> Iterator[Batch]:

@@ -25,7 +25,7 @@ _FORMS = (
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:[^/@]*:([^/]*)@)?(.*)", re.DOTALL)
 _OF_MESSAGES = ("base64", "registry", "records")
 
-Bounds = Literal["instant", "utc", "local", "s", "ms", "us", "ns", "excel"]
+Bounds = Literal["instant", "utc", "local", "s", "ms", "us", "ns", "excel", "wincc"]
 
 
 class DatabaseSettings(WindowSettings):
@@ -76,7 +76,7 @@ class SqlSettings(DatabaseSettings):
     bounds: Bounds | None = Field(
         None,
         description="how :start and :end of a query are bound: instant (with zone), utc or local (timestamps without"
-        " a zone), s to ns (numbers since 1970), excel (days); default: as the query's column of `ts`",
+        " a zone), s to ns (numbers since 1970), excel or wincc (days); default: as the query's column of `ts`",
     )
     readings: ReadingsMapping = ReadingsMapping()
 
@@ -93,6 +93,10 @@ class SqlSettings(DatabaseSettings):
         for key in _OF_MESSAGES:
             if getattr(readings, key):
                 raise ValueError(f"`{key}` is for messages: a row of a table is a record")
+        if readings.ts.paths or (readings.columns is not None and readings.columns.has("ts")):
+            raise ValueError("`ts` must be one column, to which windows are compared: join several in a `query`")
+        if readings.ts.ambiguous == "order":
+            raise ValueError("`ambiguous: order` is for files, since rows of a table have no order: first or second")
         if readings.format != "json":  # the default of mappings that are not of files
             raise ValueError("`format` is for files and messages: leave it out")
         return readings

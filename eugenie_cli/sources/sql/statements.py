@@ -12,6 +12,7 @@ from eugenie_cli.sources.sql.select import marked
 from eugenie_cli.sources.sql.times import TimeColumn
 from eugenie_cli.sources.windows.reader import Span
 
+_NEVER = sa.literal_column("1") == sa.literal_column("0")  # not every database has a false
 OTHER_START, OTHER_END = "start_t", "end_t"
 
 
@@ -32,7 +33,7 @@ def table_of(name: str, columns: Sequence[str] = ()) -> Any:
 
 def describing_table(name: str) -> Statement:
     """All columns of a table, no rows."""
-    return Statement(sa.select(sa.literal_column("*")).select_from(table_of(name)).where(sa.false()), {})
+    return Statement(sa.select(sa.literal_column("*")).select_from(table_of(name)).where(_NEVER), {})
 
 
 def describing_query(query: str) -> Statement:
@@ -70,3 +71,9 @@ def limited(statement: Statement, rows: int) -> Any:
         return statement.clause.limit(rows)
     inner = statement.clause.columns().subquery("limited")
     return sa.select(sa.literal_column("*")).select_from(inner).limit(rows)
+
+
+def rendered(clause: Any, values: Mapping[str, Any], dialect: sa.Dialect) -> tuple[str, Any]:
+    """A clause as text, and its parameters as the dialect's driver takes them: a tuple, or by name."""
+    state = clause.compile(dialect=dialect).construct_expanded_state(dict(values))
+    return state.statement, state.positional_parameters if dialect.positional else state.parameters

@@ -27,6 +27,10 @@ TimeKind = Literal["instant", "utc", "local", "number", "text"]
 ISO 8601."""
 
 NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+DAYS = {"excel": 1, "wincc": 1_000_000}
+"""Parts of a local day since 1899-12-30."""
+ROUNDING = 1e-7
+"""Days by which a day with a fraction may be rounded: 9 ms."""
 FARTHEST = timedelta(hours=14)
 """The largest offset of a local time from UTC."""
 SLACK_MS = 1_000
@@ -87,12 +91,11 @@ class TimeColumn:
         inside = pc.and_(pc.greater_equal(column, low), pc.less(column, high))
         return ~np.asarray(pc.fill_null(inside, True).to_numpy(zero_copy_only=False), bool)
 
-    def _numbers(self, span: Span) -> tuple[int, int]:
-        """Whole numbers, so that an index on integers is used."""
-        if self.unit == "excel":
-            first, last = self._walls(span)
-            epoch = datetime(1970, 1, 1)
-            return (first - epoch).days + EXCEL_1970, (last - epoch).days + EXCEL_1970 + 1
+    def _numbers(self, span: Span) -> tuple[float, float]:
+        """Since 1970: whole numbers, so that an index on integers is used."""
+        if self.unit in DAYS:
+            first, last = ((wall - datetime(1899, 12, 30)) / timedelta(days=1) for wall in self._walls(span))
+            return (first - ROUNDING) * DAYS[self.unit], (last + ROUNDING) * DAYS[self.unit]
         per = NANOSECONDS[self.unit]
         return span.start_ms * 1_000_000 // per, -(-span.end_ms * 1_000_000 // per)
 
@@ -113,8 +116,9 @@ class TimeColumn:
     def _of_numbers(self, column: pa.Array) -> NDArray[np.int64]:
         """Keys of numbers that are no instants, such as the repeated hour of local days."""
         numbers = column.cast(pa.float64(), safe=False).fill_null(0).to_numpy()
-        if self.unit == "excel":
-            walls = pa.array(np.round((numbers - EXCEL_1970) * DAY_MS).astype(np.int64)).cast(pa.timestamp("ms"))
+        if self.unit in DAYS:
+            wall_ms = np.round((numbers / DAYS[self.unit] - EXCEL_1970) * DAY_MS).astype(np.int64)
+            walls = pa.array(wall_ms).cast(pa.timestamp("ms"))
             local = pc.assume_timezone(walls, self.zone.key, ambiguous="earliest", nonexistent="earliest")
             return local.cast(pa.int64()).to_numpy()
         return np.floor(numbers * (NANOSECONDS[self.unit] / 1e6)).astype(np.int64)

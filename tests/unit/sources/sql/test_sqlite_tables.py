@@ -140,22 +140,28 @@ def test_a_query_with_its_bounds(tmp_path):
     assert held(site, "p2") == [("flow", ms(START) + n * 3_600_000, n) for n in range(30)]
 
 
-def test_days_of_a_spreadsheet_as_wincc_writes_them(tmp_path):
-    """Millionths of local days since 1899-12-30; clocks were set back on 26 October."""
+@pytest.mark.parametrize(
+    ("unit", "part", "source"),
+    [
+        ("wincc", 1_000_000, {"table": "log"}),
+        ("excel", 1, {"table": "log"}),
+        ("wincc", 1_000_000, {"query": "SELECT * FROM log WHERE Time_ms >= :start AND Time_ms < :end"}),
+        ("wincc", 1, {"query": "SELECT Time_ms * 1000000 AS Time_ms, VarName, VarValue, Validity FROM log"
+                       " WHERE Time_ms >= :start AND Time_ms < :end", "bounds": "excel"}),
+    ],
+)  # fmt: skip
+def test_local_days_as_spreadsheets_and_wincc_count_them(tmp_path, unit, part, source):
+    """Days since 1899-12-30, or millionths; clocks were set back on 26 October."""
     berlin = ZoneInfo("Europe/Berlin")
     walls = [datetime(2025, 10, 25, 14) + timedelta(milliseconds=500 * n * n) for n in range(500)]
     walls = [wall for wall in walls if wall.hour != 2]
-    days = [(wall - datetime(1899, 12, 30)) / timedelta(days=1) * 1_000_000 for wall in walls]
+    days = [(wall - datetime(1899, 12, 30)) / timedelta(days=1) * part for wall in walls]
     rows = [("FT-2", day, n, n % 5 > 0) for n, day in enumerate(days)]
-    fill(tmp_path, "VarName, Time_ms, VarValue, Validity", [*rows, ("$RT_OFF$", days[0], 0, 2)])
-    query = """
-      SELECT VarName, VarValue, Validity, Time_ms / 1000000.0 AS days FROM log
-      WHERE Time_ms >= :start * 1000000.0 AND Time_ms < :end * 1000000.0 AND VarName NOT LIKE '$RT%'
-    """
+    fill(tmp_path, "VarName, Time_ms, VarValue, Validity", rows)
     parts = {"tag": {"path": "VarName"}, "value": {"path": "VarValue"}}
     quality = {"path": "Validity", "scheme": "boolean"}
-    mapping = {"ts": {"path": "days", "unit": "excel"}, **parts, "quality": quality}
-    site = site_of(tmp_path, query=query, readings=mapping, bounds="excel", window="6h")
+    mapping = {"ts": {"path": "Time_ms", "unit": unit}, **parts, "quality": quality}
+    site = site_of(tmp_path, readings=mapping, window="6h", **source)
     (report,) = import_sources(site)
     assert (report.failed, report.rejected) == ([], {})
     expected = [("flow", ms(wall.replace(tzinfo=berlin)), n if n % 5 else None) for n, wall in enumerate(walls)]
@@ -236,6 +242,8 @@ def test_a_query_that_takes_too_long_is_halved_and_then_said(tmp_path):
         ({"table": "log", "url": "mariadb:///plant"}, "names no host"),
         ({"table": "log", "url": "plant.db"}, "must be postgresql://"),
         ({"table": "log", "password": "x" * 9}, "`password` requires `username`"),
+        ({"table": "log", "readings": {**LONG, "ts": {"path": ["a", "b"]}}}, "`ts` must be one column"),
+        ({"table": "log", "readings": {**LONG, "ts": {"path": "ts", "ambiguous": "order"}}}, "rows of a table have no"),
         ({"table": "log", "readings": {**LONG, "base64": True}}, "`base64` is for messages"),
         ({"table": "log", "readings": {**LONG, "format": "csv"}}, "`format` is for files and messages"),
     ],
