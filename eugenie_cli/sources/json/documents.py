@@ -16,14 +16,20 @@ Names = tuple[str, ...]
 
 
 class Record(NamedTuple):
-    """`value`: of any type; `around`: the members of the objects around it; `place`: such as `Items[3].Items[17]`;
-    `plain`: False if NaN or Infinity is in it.
+    """`value`: of any type; `around`: the members of the objects around it; `array` and `number`: where it is; `plain`:
+    False if NaN or Infinity is in it.
     """
 
     value: Any
     around: Mapping[str, Any]
-    place: str
-    plain: bool
+    array: str
+    number: int | None
+    plain: bool = True
+
+    @property
+    def place(self) -> str:
+        """Such as `a.json:Items[3].Items[17]`."""
+        return self.array if self.number is None else f"{self.array}[{self.number}]"
 
 
 class Outline(NamedTuple):
@@ -47,29 +53,31 @@ def outlines(scanner: Scanner, path: str) -> list[Outline]:
     return found
 
 
-def records(scanner: Scanner, path: str, documents: list[Outline]) -> Iterator[Record]:
-    """The records of all documents of a file. Raises NotJson."""
+def records(scanner: Scanner, path: str, documents: list[Outline], name: str) -> Iterator[Record]:
+    """The records of all documents of a file called `name`. Raises NotJson."""
     for number, outline in enumerate(documents, 1):
-        before = f"document {number}, " if len(documents) > 1 else ""
+        before = f"{name}:document {number}, " if len(documents) > 1 else f"{name}:"
         around = outline.document if isinstance(outline.document, dict) else {}
-        constants = scanner.constants
-        for index, element in enumerate(_elements(scanner, _names(path), path)):
-            if element is _BEGIN:
+        constants, first = scanner.constants, 0
+        for part in _elements(scanner, _names(path), path):
+            if part is _BEGIN:
                 continue
-            value, walked, rest = element
-            place = f"{before}{walked}[{index - 1}]"
+            elements, walked, rest = part
+            array = before + walked
             plain, constants = scanner.constants == constants, scanner.constants
-            if not rest:
-                yield Record(value, around, place, plain)
-                continue
-            for inner in _descend(value, rest, around, place):
-                yield inner._replace(plain=plain)
+            for index, element in enumerate(elements, first):
+                if not rest:
+                    yield Record(element, around, array, index, plain)
+                    continue
+                for inner in _descend(element, rest, around, f"{array}[{index}]"):
+                    yield inner._replace(plain=plain)
+            first += len(elements)
 
 
 def _descend(value: Any, names: Names, around: Mapping[str, Any], place: str) -> Iterator[Record]:
     """The records below an element of an outer array."""
     if not isinstance(value, dict):
-        yield Record(value, around, place, True)
+        yield Record(value, around, place, None)
         return
     here = {**around, **value}
     inner: Any = value
@@ -77,34 +85,27 @@ def _descend(value: Any, names: Names, around: Mapping[str, Any], place: str) ->
         inner = inner.get(name) if isinstance(inner, dict) else None
         if isinstance(inner, list):
             here.pop(names[0], None)
-            where = f"{place}.{'.'.join(names[:count])}"
+            array = f"{place}.{'.'.join(names[:count])}"
             for index, element in enumerate(inner):
-                at = f"{where}[{index}]"
                 if count < len(names):
-                    yield from _descend(element, names[count:], here, at)
+                    yield from _descend(element, names[count:], here, f"{array}[{index}]")
                 else:
-                    yield Record(element, here, at, True)
+                    yield Record(element, here, array, index)
             return
-    yield Record(value, around, place, True)  # without the array: the mapping says what it lacks
+    yield Record(value, around, place, None)  # without the array: the mapping says what it lacks
 
 
 _BEGIN = object()
-"""Instead of an element: the array has begun."""
+"""Instead of elements: the array has begun."""
 
 
 def _elements(scanner: Scanner, names: Names, path: str | None, walked: str = "") -> Generator[Any, None, Any]:
-    """_BEGIN, then (element, the path to the array, the names below it). Returns the outline of what was passed."""
+    """_BEGIN, then (elements, the path to the array, the names below it). Returns the outline of what was passed."""
     first = scanner.peek()
     if first == "[" and not (names and path):  # at the top, a path leads into an object
-        scanner.take("[")
         yield _BEGIN
-        is_first = True
-        while scanner.peek() != "]":
-            if not is_first:
-                scanner.take(",")
-            is_first = False
-            yield scanner.value(), walked, names
-        scanner.take("]")
+        for elements in scanner.elements():
+            yield elements, walked, names
         return []
     if first != "{" or not names:
         return scanner.value()

@@ -75,10 +75,10 @@ class JsonImporter(FileImporter):
         self._check(documents, path)
         name = printable(path.name)
         with streamed(path, advance) as file:
-            found = records(_scanner(file, encoding), given or WHOLE, documents)
+            found = records(_scanner(file, encoding), given or WHOLE, documents, name)
             while batch := list(islice(found, BATCH_RECORDS)):
                 for _, group in groupby(batch, key=lambda record: id(record.around)):
-                    yield reader.records([record._replace(place=f"{name}:{record.place}") for record in group])
+                    yield reader.records(list(group))
             if given is None:
                 single = [outline.document for outline in documents if not outline.found]
                 payloads = [json.dumps(document).encode() for document in single]

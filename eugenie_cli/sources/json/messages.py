@@ -19,13 +19,15 @@ from eugenie_cli.readings.mapping import PARTS, compile_mapping
 from eugenie_cli.readings.members import paths_of
 from eugenie_cli.readings.reading import Reading, Rejected, RejectedMeasurement
 from eugenie_cli.readings.routing import Router
-from eugenie_cli.readings.typed_values import TYPED
+from eugenie_cli.readings.timestamp_parts import PARTS as PARTS_OF_INSTANTS
+from eugenie_cli.readings.typed_values import NULL_VALUE, TYPED
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.json.documents import Record
 from eugenie_cli.sources.records.conversions import Conversions
 
 RECORDS = "records of the file"
 """The member that contains the records in the messages that are made of them."""
+CONSTANT = "constant of the mapping: "
 LARGEST_AROUND = 100_000  # characters: what is around the records is repeated in each message
 SHOWN_DETAIL = 240
 
@@ -49,19 +51,41 @@ class MessageReader:
         """A member that no asset has is not read again: reading it one by one would be slow."""
         self._mapping = {**self._mapping, "ignore": [*self._mapping["ignore"], *ignored]}
         self._of_lines = compile_columns(self._mapping, self._timezone, self._place_of)
+        self._of_record = compile_columns(self._with_members(), self._timezone, self._place_of)
         self._of_records = compile_columns({**self._mapping, "records": RECORDS}, self._timezone, self._place_of)
+
+    def _with_members(self) -> dict[str, Any]:
+        """The mapping of single records, with its constants as members: so records are read as whole columns."""
+        mapping = {**self._mapping, "records": None}
+        self._constants: dict[str, str] = {}
+        for name in ("asset", "sensor", "tag"):
+            part = mapping.get(name)
+            if part and part.get("const") is not None and not self._wide:
+                self._constants[CONSTANT + name] = part["const"]
+                mapping[name] = {**part, "const": None, "path": CONSTANT + name}
+        return mapping
 
     # -- lines and records -----------------------------------------------------------------------------
 
     def lines(self, payloads: Sequence[bytes], place: Place) -> Batch:
         """The readings of messages. `place`: index of a message -> where it is."""
-        columns = self._of_lines(payloads, None)
+        return self._messages(self._of_lines(payloads, None), len(payloads), place)
+
+    def _messages(self, columns: Columns, count: int, place: Place) -> Batch:
         rejected = [(place(number), rejected) for number, rejected in columns.rejected]
         unknown = [(place(int(columns.message[row])), row) for row in np.flatnonzero(columns.place < 0).tolist()]
-        return self._accepted(columns, rejected, unknown, len(payloads))
+        return self._accepted(columns, rejected, unknown, count)
 
     def records(self, records: Sequence[Record]) -> Batch:
         """The readings of records with the same objects around them."""
+        if not records:
+            return self._messages(self._of_record([], None), 0, str)
+        if self._stands_alone(records[0].around) and all(record.plain for record in records):
+            values = [record.value for record in records]
+            if self._constants:
+                values = [{**value, **self._constants} if isinstance(value, dict) else value for value in values]
+            columns = self._of_record(list(map(_dumped, values)), None)
+            return self._messages(columns, len(records), lambda index: records[index].place)
         payloads, firsts = [], []
         for first, chunk in self._chunks(records):
             payloads.append(chunk)
@@ -72,6 +96,14 @@ class MessageReader:
         places = iter(self._unknown_places(records) if rows else ())
         unknown = [(next(places, records[0].place), row) for row in rows]
         return self._accepted(columns, rejected, unknown, len(records))
+
+    def _stands_alone(self, around: Mapping[str, Any]) -> bool:
+        """Whether the mapping finds nothing in the objects around a record: then it is a message by itself."""
+        if self._wide:
+            return not around
+        paths = {path for part in PARTS for path in paths_of(self._mapping.get(part))}
+        names = {path.split(".")[0] for path in paths} | paths | {*TYPED, NULL_VALUE, *PARTS_OF_INSTANTS.values()}
+        return names.isdisjoint(around)
 
     def _chunks(self, records: Sequence[Record]) -> list[tuple[int, bytes]]:
         """(index of the first record, message) of the messages that are made of records."""

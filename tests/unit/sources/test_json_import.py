@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.history_sites import pump_site
 from support.table_files import read
+from typer.testing import CliRunner
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.main import app
 from eugenie_cli.readings.mapping import NOT_A_VALUE
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Rejected
@@ -178,6 +180,35 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path, content, what):
     assert what in reason(tmp_path / "a.json", TAGGED)
 
 
+SITE = """
+site: plant
+sources:
+  - {name: pi, type: json, path: "exports/*.json*", readings: {tag: {path: tag}}}
+classes: {pump: {sensors: [{name: flow}]}}
+assets: {p1: {class: pump, tags: {flow: FT-1}}}
+"""
+
+
+@pytest.mark.slow
+def test_a_bad_file_does_not_stop_the_others(tmp_path, monkeypatch):
+    (tmp_path / "site-configs").mkdir()
+    (tmp_path / "site-configs" / "plant.yaml").write_text(SITE)
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "a.json").write_text(f"[{line(tag='FT-1')}]")
+    (tmp_path / "exports" / "b.json").write_text(f"[{line(tag='FT-1')}")
+    (tmp_path / "exports" / "c.jsonl.gz").write_bytes(gzip.compress(line(tag="FT-1").encode() * 9)[:-5])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EUGENIE_SITE", raising=False)
+    result = CliRunner().invoke(app, ["import", "-o", "json"], catch_exceptions=False)
+    assert result.exit_code == 6, result.output
+    (report,) = json.loads(result.stdout)
+    assert (report["new"], report["readings"]) == (1, 1)
+    assert "b.json is cut off" in report["failed"][0]
+    assert "c.jsonl.gz is cut off" in report["failed"][1]
+    again = json.loads(CliRunner().invoke(app, ["import", "-o", "json"]).stdout)
+    assert (again[0]["unchanged"], len(again[0]["failed"])) == (1, 2)
+
+
 def test_workbooks_are_named_with_their_type(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.json", "w") as archive:
         archive.writestr("xl/workbook.xml", "")
@@ -277,6 +308,16 @@ def test_values_are_read_in_pieces_of_any_size(values, size, indent):
     assert found == values
 
 
+@given(st.lists(JSON, max_size=9), st.integers(1, 40), st.sampled_from([None, 1]))
+@settings(max_examples=50, deadline=None)
+def test_elements_are_read_in_lists_of_any_length(values, size, indent):
+    text = json.dumps(values, indent=indent) + " 7"
+    pieces = iter([text[start : start + size] for start in range(0, len(text), size)])
+    scanner = Scanner(lambda _: next(pieces, ""))
+    assert [element for elements in scanner.elements() for element in elements] == values
+    assert scanner.value() == 7
+
+
 @given(st.text(alphabet='{}[]",:1 a\\n', max_size=12))
 @settings(max_examples=50, deadline=None)
 def test_other_texts_are_refused(text):
@@ -323,12 +364,12 @@ def test_paths_of_records():
     def found(document: Any, path: str) -> list[tuple[Any, str]]:
         text = json.dumps(document)
         outline = documents.outlines(Scanner(_once(text)), path)
-        return [(record.value, record.place) for record in documents.records(Scanner(_once(text)), path, outline)]
+        return [(record.value, record.place) for record in documents.records(Scanner(_once(text)), path, outline, "a")]
 
-    assert found([1, 2], ".") == [(1, "[0]"), (2, "[1]")]
-    assert found({"a": {"b": [1]}, "b": [2]}, "a.b") == [(1, "a.b[0]")]
+    assert found([1, 2], ".") == [(1, "a:[0]"), (2, "a:[1]")]
+    assert found({"a": {"b": [1]}, "b": [2]}, "a.b") == [(1, "a:a.b[0]")]
     assert found({"a": [{"b": {"c": [1, 2]}}, {"b": {}}, 3]}, "a.b.c") == [
-        *((1, "a[0].b.c[0]"), (2, "a[0].b.c[1]"), ({"b": {}}, "a[1]"), (3, "a[2]"))
+        *((1, "a:a[0].b.c[0]"), (2, "a:a[0].b.c[1]"), ({"b": {}}, "a:a[1]"), (3, "a:a[2]"))
     ]
 
 
