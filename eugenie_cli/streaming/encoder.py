@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,7 +14,7 @@ from eugenie_cli.readings.mapping import PARTS, WHOLE
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading
 from eugenie_cli.readings.routing import Router
-from eugenie_cli.readings.timestamps import zone
+from eugenie_cli.readings.timestamps import DAY_MS, EXCEL_1970, SERIAL_DAYS, wall_ms, zone
 from eugenie_cli.site.schema import Site
 
 _PER_MS = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}
@@ -44,9 +44,9 @@ def refuse_record_parts(site: Site, mapping: Mapping[str, Any]) -> None:
 class Composer:
     """Writes readings as messages that the stream reads back as the same readings.
 
-    Raises EugenieError (REFUSED) for a mapping that is not JSON or takes parts from the Kafka record and, at the first
-    reading of a sensor, for one that cannot express it: a constant asset, a tag shared by several assets, a time format
-    without milliseconds.
+    Raises EugenieError (REFUSED) for a mapping that is not JSON, takes parts from the Kafka record or changes values
+    and, at the first reading of a sensor, for one that cannot express it: a constant asset, a tag shared by several
+    assets, a time format without milliseconds.
     """
 
     def __init__(self, site: Site) -> None:
@@ -58,6 +58,13 @@ class Composer:
                 ExitCode.REFUSED,
             )
         refuse_record_parts(site, self._mapping)
+        for setting in _without_inverse(self._mapping):
+            raise EugenieError(
+                f"{site.file}: kafka.readings has {setting}: a replay cannot write messages that are read back"
+                " unchanged",
+                "`eugenie stream replay --bounded` scores the history without Kafka",
+                ExitCode.REFUSED,
+            )
         self._site = site
         self._ts: Mapping[str, Any] = self._mapping["ts"]
         self._zone = zone(self._ts.get("timezone") or site.timezone)
@@ -97,6 +104,9 @@ class Composer:
         unit = self._ts.get("unit") or "iso"
         if unit == "iso":
             return iso(ts)
+        if unit in SERIAL_DAYS:
+            local = datetime.fromtimestamp(ts / 1000, self._zone).replace(tzinfo=None)
+            return (wall_ms(local) / DAY_MS + EXCEL_1970) * SERIAL_DAYS[unit]
         return ts / 1000 if unit == "s" else ts * _PER_MS[unit]
 
     def _wrapped(self, record: dict[str, Any]) -> Any:
@@ -123,6 +133,13 @@ class Composer:
             "replay a file of the gateway's own messages, or score without Kafka: `eugenie stream replay --bounded`",
             ExitCode.REFUSED,
         )
+
+
+def _without_inverse(mapping: Mapping[str, Any]) -> Iterator[str]:
+    """Settings under which some readings have no message, although others of the same sensor have one."""
+    value, ts = mapping["value"], mapping["ts"]
+    yield from (f"value.{name}" for name in ("scale", "offset", "map", "bad", "strip") if name in value)
+    yield from (f"ts.{name}" for name in ("ambiguous",) if name in ts)
 
 
 def _put(record: dict[str, Any], part: Mapping[str, Any] | None, value: Any) -> None:

@@ -58,6 +58,33 @@ MAPPINGS: dict[str, dict[str, Any]] = {
         "value": {"path": "value", "decimal": ",", "status": ["-9999"]},
     },
     "days of a spreadsheet": {**LONG, "ts": {"path": "ts", "unit": "excel", "timezone": "Australia/Lord_Howe"}},
+    "local times that occur twice": {**LONG, "ts": {"path": "ts", "timezone": "Europe/Berlin", "ambiguous": "second"}},
+    "several formats": {
+        **LONG,
+        "ts": {"path": "ts", "format": "%d.%m.%Y %H:%M:%S", "formats": ["%d.%m.%Y %H:%M:%S", "%m.%d.%Y %H:%M:%S"]},
+    },
+    "several fields": {
+        **LONG,
+        "ts": {"path": "ts", "paths": ["ts", "flow"], "unit": "s"},
+        "value": {"path": "value", "paths": ["m", "value"]},
+    },
+    "states and scales": {
+        **LONG,
+        "value": {"path": "value", "map": {"bad": 3, "1": 7, "a lot": None}, "scale": 0.5, "offset": 1},
+        "quality": {"path": "q", "good": ["192"], "bad": ["60..70", "uncertain"]},
+    },
+    "thousands and ranges": {
+        **LONG,
+        "value": {"path": "value", "thousands": ".", "decimal": ",", "bad": ["2..3", "..-5"], "strip": ["a"]},
+        "quality": {"path": "q", "good": ["good", "1"]},
+    },
+    "columns of tags": {
+        "shape": "wide",
+        "asset": {"path": "asset"},
+        "columns": {"value": "{tag}ue", "ts": "ts{tag}", "quality": None, "repeat": []},
+        "ignore": ["m"],
+    },
+    "columns by place": {"shape": "wide", "ts": {"path": "ts"}, "columns": {"repeat": ["tag", "value"]}},
     "wide": {"shape": "wide", "ts": {"path": "ts"}, "asset": {"path": "asset"}, "ignore": ["sensor"]},
     "wide, nested": {
         "shape": "wide",
@@ -186,6 +213,8 @@ FLAT = {name: MAPPINGS[name] for name in ("long", "tag only, epoch ms", "numbers
 FLAT["quality by number"] = {**LONG, "quality": {"path": "q", "scheme": "opcda"}}
 FLAT["quality by truth"] = {**LONG, "quality": {"path": "q", "scheme": "boolean"}}
 FLAT["local times"] = {**LONG, "ts": {"path": "ts", "timezone": "Europe/Berlin"}}
+FLAT["states and scales"] = {**MAPPINGS["states and scales"], "quality": {"path": "q", "bad": ["uncertain", "odd"]}}
+FLAT["first of two"] = {**LONG, "ts": {"path": "ts", "timezone": "Europe/Berlin", "ambiguous": "first"}}
 FLAT["format"] = {**LONG, "ts": {"path": "ts", "format": "%Y-%m-%dT%H:%M:%S", "timezone": "Australia/Lord_Howe"}}
 ODD_FLAT = [
     b'{"ts": "2026-03-01T00:00:00Z", "sensor": "flow", "asset": "p-1", "value": 1, "value": 2}',

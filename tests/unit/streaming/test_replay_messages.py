@@ -38,6 +38,13 @@ MAPPINGS = {
             "ts": {"path": "at", "format": "%d.%m.%Y %H:%M:%S.%f %z", "timezone": "Europe/Istanbul"},
         }
     },
+    "days of a spreadsheet": {
+        "readings": {
+            "asset": {"path": "a"},
+            "sensor": {"path": "s"},
+            "ts": {"path": "d", "unit": "excel", "timezone": "UTC"},
+        }
+    },
     "wide": {"readings": {"shape": "wide", "asset": {"path": "machine"}, "ts": {"path": "time"}}},
     "an array of records": {
         "readings": {"records": "data.values", "asset": {"path": "asset"}, "sensor": {"path": "sensor"}}
@@ -90,6 +97,21 @@ def test_a_mapping_that_cannot_express_a_reading_is_refused_before_sending(readi
     with pytest.raises(EugenieError, match="cannot carry pressure of p-1") as raised:
         Composer(site({"readings": readings}))("p-1", "pressure", 1_772_323_200_250, 2.41)
     assert raised.value.exit_code is ExitCode.REFUSED
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"value": {"path": "v", "scale": 2}},
+        {"value": {"path": "v", "map": {"1": 0}}},
+        {"ts": {"path": "t", "ambiguous": "first"}},
+    ],
+)
+def test_a_mapping_that_changes_some_readings_is_refused_before_sending(part):
+    """The first reading of a sensor would be read back unchanged: 0 is 0 at any scale."""
+    readings = {"asset": {"path": "a"}, "sensor": {"path": "s"}, **part}
+    with pytest.raises(EugenieError, match="cannot write messages that are read back unchanged"):
+        Composer(site({"readings": readings}))
 
 
 def test_a_tag_of_two_assets_cannot_be_replayed_without_an_asset():
