@@ -109,6 +109,7 @@ FIELDS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(FIELDS, st.sampled_from(["reject", "first", "second"]))
 def test_records_with_several_fields_are_read_like_the_rule(rows, ambiguous):

@@ -102,6 +102,7 @@ WORDS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(PARTS, st.lists(WORDS, min_size=1, max_size=30))
 def test_columns_of_texts_are_read_like_the_rule(part, column):
@@ -116,6 +117,7 @@ def test_columns_of_texts_are_read_like_the_rule(part, column):
             assert is_read and (found == expected or (math.isnan(found) and math.isnan(expected))), text
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(PARTS, st.lists(st.floats() | st.integers(-5, 2500).map(float), min_size=1, max_size=30))
 def test_numbers_are_read_like_the_rule_in_messages_and_typed_columns(part, numbers):
@@ -128,6 +130,7 @@ def test_numbers_are_read_like_the_rule_in_messages_and_typed_columns(part, numb
     assert np.array_equal(readable, inside) and np.array_equal(members[inside], expected[inside], equal_nan=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

@@ -103,6 +103,7 @@ def test_a_fixed_choice(ambiguous, expected):
 GAPS = st.lists(st.integers(1, 9 * MINUTE), min_size=30, max_size=60)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(GAPS, st.integers(-3 * HOUR, HOUR), st.booleans(), st.lists(st.integers(0, 60), max_size=3))
 def test_no_row_is_read_at_another_instant(gaps, start, descending, cuts):

@@ -101,12 +101,14 @@ CELL = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=8))
 def test_columns_by_name_are_read_like_the_rule(rows):
     assert_alike(texts([["1", *first, *second] for first, second in rows], NAMES), BY_NAME)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

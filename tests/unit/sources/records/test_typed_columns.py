@@ -138,6 +138,7 @@ QUALITIES = columns_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(VALUES, TIMES, TAGS, QUALITIES)
 def test_long_records_of_any_types_are_read_like_the_rule(value, ts, tag, quality):
@@ -148,6 +149,7 @@ def test_long_records_of_any_types_are_read_like_the_rule(value, ts, tag, qualit
     assert_alike(columns, mapping)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(VALUES, TIMES)
 def test_wide_records_of_any_types_are_read_like_the_rule(value, ts):

@@ -39,6 +39,7 @@ def test_units_as_plants_write_them(given, wanted, value, expected):
     assert value * factor + offset == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_imported_values_are_in_the_units_of_the_classes(tmp_path):
     (tmp_path / "a.csv").write_text(
         "t,PT-2,FT-2,IT-2\n2026-01-03T06:00:00Z,145.0377,1,5\n2026-01-03T06:00:01Z,Bad,2,6\n"
