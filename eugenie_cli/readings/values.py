@@ -54,6 +54,8 @@ ToValue = Callable[[str], float]
 
 THOUSANDS = {" ": " \u00a0\u202f\u2009", "'": "'\u2019"}
 """A separator of thousands -> the characters that it stands for: blanks and apostrophes have several."""
+_SPACES = " \t\u00a0\u202f\u2009"
+"""What may be between a number and its unit: spreadsheets write blanks at which no line breaks."""
 RANGE_PATTERN = r"^([+-]?[0-9]*\.?[0-9]+)?[ \t]*\.\.[ \t]*([+-]?[0-9]*\.?[0-9]+)?$"
 _RANGE = re.compile(RANGE_PATTERN)
 
@@ -170,7 +172,7 @@ def compile_rule(rule: ValueRule) -> ToValue:
             text = _stripped(text, rule.strip)
             bare = plain(text)
         if bare is None and rule.unit and text.endswith(rule.unit):
-            bare = plain(text[: -len(rule.unit)].rstrip(" \t"))
+            bare = plain(text[: -len(rule.unit)].rstrip(_SPACES))
         if bare is not None:
             return rule.of_number(float(bare))
         word = text.lower()
@@ -194,7 +196,7 @@ def _stripped(text: str, strip: Iterable[str]) -> str:
     while True:
         before = text
         for end in strip:
-            text = text.removeprefix(end).removesuffix(end).strip(" \t")
+            text = text.removeprefix(end).removesuffix(end).strip(_SPACES)
         if text == before:
             return text
 

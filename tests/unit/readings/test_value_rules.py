@@ -56,6 +56,7 @@ def both(part: dict, text: str) -> float | None:
         ({"strip": ["<", "*"]}, "<0.5", 0.5), ({"strip": ["<", "*"]}, "< 0.5 *", 0.5),
         ({"strip": ["<"]}, ">0.5", REFUSED),
         ({"strip": ["<"]}, "<Bad", BAD), ({"strip": ["bar"]}, "2.4 bar", 2.4),
+        ({"unit": "bar"}, "2.4\u00a0bar", 2.4), ({"strip": ["bar"]}, "2.4\u202fbar", 2.4),
         ({"scale": 0.1}, "25", 2.5), ({"scale": 2, "offset": -1}, "3", 5), ({"scale": 2, **STATES}, "OPEN", 1),
         ({"scale": 0.1, "bad": ["-9999"]}, "-9999", BAD), ({"scale": 2}, "true", 1), ({"scale": 1e30}, "1e30", BAD),
         ({"unit": "bar", "thousands": ","}, "1,012.5 bar", 1012.5),
