@@ -25,6 +25,7 @@ from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.flink_job.unknown_tags import Key, UnknownTag  # states of earlier releases find the class here
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf
+from eugenie_cli.readings.columns.conversions import converting
 from eugenie_cli.readings.columns.reader import Columns, compile_columns
 from eugenie_cli.readings.columns.sensor_index import Identity
 from eugenie_cli.readings.kafka_record import Members, shown
@@ -70,7 +71,8 @@ class Decoder:
         self._heard: dict[int, set[int]] = {task: set() for task in self._tasks}
         self._reported_ms: int | None = None
         self._routes = SensorIndex(spec)
-        self._read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
+        read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
+        self._read = converting(read, spec.mapping, self._routes.sensor_of)
         self.clock = Frontier(spec.out_of_orderness_ms)
 
     def decode(self, messages: Messages, wall_ms: int) -> dict[int, Share]:

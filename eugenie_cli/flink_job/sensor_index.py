@@ -70,6 +70,10 @@ class SensorIndex:
         route = self._router.route(asset, sensor, tag)
         return None if route is None else self._first[route[0]] + route[1]
 
+    def sensor_of(self, place: int) -> tuple[str, str]:
+        """(class, sensor) of a place."""
+        return self.classes[self.klass[place]].name, self.name_of(place)[1]
+
     def first_places(self, shard: int) -> list[NDArray[np.int64]]:
         """For each class, the place of the first sensor of each of its assets in a shard, int64 [assets]."""
         return [np.array([self._first[name] for name in index.assets[shard]], np.int64) for index in self.classes]

@@ -172,7 +172,7 @@ class ValuePart(Part):
     unit: Label | None = Field(None, description="a unit that may follow a number, as in '2.4 bar'; it is removed")
     units: Annotated[dict[Label, Label], BeforeValidator(_of_any_sensor)] = Field(
         {},
-        description="imports: the unit of the values, or one for each sensor by its name in the class, e.g. {pressure:"
+        description="the unit of the values, or one for each sensor by its name in the class, e.g. {pressure:"
         " psi}; they are converted to the units of the class, after `scale`",
     )
     scale: Annotated[float, Field(allow_inf_nan=False, description="numbers (not states) are multiplied by it")] = 1.0

@@ -10,6 +10,7 @@ from eugenie_cli.readings.columns.reader import compile_columns
 from eugenie_cli.readings.schema_registry import PROTOBUF
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.site.secrets import reveal
+from eugenie_cli.site.units import UnitProblem, conversions_of
 
 
 def message_mapping(readings: ReadingsMapping, timezone: str, resolve: Callable[[str], Path]) -> dict[str, Any]:
@@ -26,5 +27,10 @@ def message_mapping(readings: ReadingsMapping, timezone: str, resolve: Callable[
             mapping["registry"]["kind"] = PROTOBUF
     if readings.format == "csv":
         raise ValueError("format: messages are json, influx, avro or protobuf, not csv")
+    if readings.value.units:
+        try:
+            mapping["value"]["conversions"] = conversions_of(mapping["value"])
+        except UnitProblem as problem:
+            raise ValueError(f"value.units: {problem}") from None
     compile_columns(mapping, timezone, lambda *_: None, lambda _: ())
     return mapping

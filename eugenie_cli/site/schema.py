@@ -194,8 +194,8 @@ class Site(Section):
     @model_validator(mode="after")
     def _units_of_classes(self) -> Site:
         """Tell mappings that convert units what to convert to."""
-        for source in self.sources:
-            readings = getattr(source, "readings", None)
+        for owner in (*self.sources, self.kafka):
+            readings = getattr(owner, "readings", None)
             if isinstance(readings, ReadingsMapping) and (units := readings.value.units):
                 targets = {
                     name: {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+
+from eugenie_cli.site.mapping_parts import ANY_SENSOR
 
 INSTALL = "unit conversion needs the package pint: install eugenie[units]"
 # what plants write, in the names of pint
@@ -44,6 +47,24 @@ def conversion(given: str, wanted: str) -> tuple[float, float]:
     except (errors.DimensionalityError, errors.OffsetUnitCalculusError, errors.LogarithmicUnitCalculusError):
         raise UnitProblem(f"{given!r} cannot be converted to {wanted!r}") from None
     return float((span - zero) / _SPAN), float(zero)
+
+
+def conversions_of(part: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
+    """Class -> sensor -> (factor, offset) of a mapping's value part, as a site dumps it. Raises UnitProblem."""
+    units, targets = part.get("units") or {}, part.get("targets")
+    if units and targets is None:
+        raise UnitProblem("the units of the classes are unknown: the mapping belongs to no site")
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for class_name, sensors in (targets or {}).items():
+        for sensor, wanted in sensors.items():
+            given = units.get(sensor) or units.get(ANY_SENSOR)
+            if given is None:
+                continue
+            try:
+                found.setdefault(class_name, {})[sensor] = conversion(given, wanted)
+            except UnitProblem as problem:
+                raise UnitProblem(f"{sensor}: {problem}") from None
+    return found
 
 
 def _spelled(unit: str) -> str:

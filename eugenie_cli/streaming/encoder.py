@@ -138,7 +138,7 @@ class Composer:
 def _without_inverse(mapping: Mapping[str, Any]) -> Iterator[str]:
     """Settings under which some readings have no message, although others of the same sensor have one."""
     value, ts = mapping["value"], mapping["ts"]
-    yield from (f"value.{name}" for name in ("scale", "offset", "map", "bad", "strip") if name in value)
+    yield from (f"value.{name}" for name in ("scale", "offset", "map", "bad", "strip", "units") if name in value)
     yield from (f"ts.{name}" for name in ("ambiguous",) if name in ts)
 
 

@@ -180,6 +180,12 @@ def _reader(site: Site) -> Reader:
             ExitCode.REFUSED,
         )
     refuse_record_parts(site, mapping)
+    if mapping["value"].get("units"):
+        raise EugenieError(
+            f"{site.file}: kafka.readings.value.units: a file of messages is replayed without a conversion of units",
+            "replay the history",
+            ExitCode.REFUSED,
+        )
     return compile_payload(mapping, site.timezone)
 
 

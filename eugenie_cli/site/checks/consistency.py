@@ -84,6 +84,7 @@ def _sources(parts: Parts) -> Findings:
             yield from _units((*path, "readings", "value", "units"), readings.value.units, parts.classes)
     if parts.kafka is not None:
         yield from _constants(("kafka", "readings"), parts.kafka.readings.asset, parts.kafka.readings.sensor, parts)
+        yield from _units(("kafka", "readings", "value", "units"), parts.kafka.readings.value.units, parts.classes)
 
 
 def _units(path: Path, units: Mapping[str, str], classes: Mapping[str, EquipmentClass | None]) -> Findings:

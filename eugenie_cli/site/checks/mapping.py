@@ -55,8 +55,6 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool, of_kafka: bool = F
             yield from _of_record(name, part) if of_kafka else _without_record(name, part, of_file)
     yield from _time(mapping, of_kafka)
     yield from _value(mapping.value)
-    if mapping.value.units and of_kafka:
-        yield ("value", "units"), "is for imports: use scale and offset, or let the gateway send the classes' units"
     yield from _quality(mapping.quality)
     yield from _tag_columns(mapping)
     yield from _payload_alone(mapping)

@@ -16,6 +16,7 @@ from eugenie_cli.history.batch import Batch, Series
 from eugenie_cli.history.manifest import Item
 from eugenie_cli.progress import Advance
 from eugenie_cli.readings import reject_reasons
+from eugenie_cli.readings.columns.conversions import converting
 from eugenie_cli.readings.columns.reader import Columns, compile_columns
 from eugenie_cli.readings.kafka_record import RecordParts
 from eugenie_cli.readings.schema_registry import SchemaRegistry, patient
@@ -124,7 +125,12 @@ class KafkaImporter:
     def _reader(self, mapping: Mapping[str, Any]) -> Callable[..., Columns]:
         registry = mapping.get("registry")
         schema_of = None if registry is None else patient(SchemaRegistry(**registry), lambda _: None)
-        return compile_columns(mapping, self._site.timezone, self._place_of, schema_of)
+        read = compile_columns(mapping, self._site.timezone, self._place_of, schema_of)
+        return converting(read, mapping, self._sensor_of)
+
+    def _sensor_of(self, place: int) -> tuple[str, str]:
+        asset, sensor = self._series[place]
+        return self._router.class_of(asset), sensor
 
     def _place_of(self, asset: str | None, sensor: str | None, tag: str | None) -> int | None:
         route = self._router.route(asset, sensor, tag)

@@ -24,7 +24,7 @@ from eugenie_cli.readings.reading import Rejected
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.readings.tag_columns import Measurement, TagColumns
 from eugenie_cli.sources.records.cells import CellRules
-from eugenie_cli.sources.records.conversions import Conversions
+from eugenie_cli.sources.records.conversions import conversions
 from eugenie_cli.sources.records.routes import NOWHERE, UNNAMED, Routes, has_no_member, names_of
 from eugenie_cli.sources.records.times import InstantsOfRecords, Times, field_texts, is_typed
 
@@ -61,7 +61,7 @@ class RecordReader:
         self._times = InstantsOfRecords(ts, timezone)
         self._rules = CellRules(mapping)
         self._routes = Routes(self._router)
-        self._conversions = Conversions(mapping["value"], self._router)
+        self._conversions = conversions(mapping["value"], self._router, lambda: self._routes.series)
         self._wide = mapping["shape"] == "wide"
         self._tag_columns = TagColumns(mapping)
         self._shared = self._tag_columns.shared
@@ -186,8 +186,7 @@ class RecordReader:
         return self._batch(np.concatenate(indices), np.concatenate(instants), np.concatenate(values)), refusals
 
     def _batch(self, index: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]) -> Batch:
-        series = self._routes.series
-        return Batch(series, index, ts, self._conversions.applied(series, index, value))
+        return Batch(self._routes.series, index, ts, self._conversions.applied(index, value))
 
     def _cells(
         self,

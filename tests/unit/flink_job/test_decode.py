@@ -96,6 +96,16 @@ def test_readings_keep_the_position_and_arrival_of_their_message(job_spec):
     }
 
 
+def test_values_are_converted_to_the_units_of_their_sensors(job_spec):
+    spec = job_spec()
+    mapping = {**spec.mapping, "value": {"path": "value", "conversions": {"pump": {"a": (2.0, 1.0)}}}}
+    decoder = Decoder(job_spec(mapping=mapping))
+    sent = [message("p1", "a", START, 10), message("p1", "b", START, 10), message("p2", "a", START, 0)]
+    shares = decoder.decode(messages(sent), START)
+    values = [value for share in shares.values() for part in share.readings.values() for value in part.value.tolist()]
+    assert sorted(values) == [1.0, 10.0, 21.0]
+
+
 def test_each_task_gets_the_readings_of_its_shards(job_spec):
     spec = job_spec(parallelism=2, assets={f"p{number}": "pump" for number in range(20)})
     sent = [message(f"p{number}", "a", START) for number in range(20)] + [b"{"]

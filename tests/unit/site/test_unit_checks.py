@@ -33,8 +33,7 @@ def test_units_that_can_be_converted_are_no_problem(problems):
     assert problems(SITE % "{pressure: psi, flow: l/min}", whole=True) == []
 
 
-def test_messages_are_not_converted(problems):
-    found = problems(
-        "kafka: {bootstrap: 'b:9092', readings: {tag: {path: t}, value: {path: v, units: {pressure: psi}}}}"
-    )
-    assert any("value.units: is for imports: use scale and offset" in shown for shown in found), found
+def test_units_of_messages_are_checked_too(problems):
+    value = "{path: v, units: {pressure: °C}}"
+    found = problems(f"kafka: {{bootstrap: 'b:9092', readings: {{tag: {{path: t}}, value: {value}}}}}")
+    assert any("kafka.readings.value.units.pressure: pressure: '°C' cannot be converted" in shown for shown in found)

@@ -62,5 +62,5 @@ def test_imported_values_are_in_the_units_of_the_classes(tmp_path):
 
 def test_a_mapping_without_the_classes_units_is_refused():
     mapping = ReadingsMapping(tag={"path": "t"}, value={"path": "v", "units": "psi"}).model_dump(mode="json")
-    with pytest.raises(EugenieError, match="units of the classes are unknown"):
+    with pytest.raises(EugenieError, match="units of the classes are unknown: the mapping"):
         RecordReader(mapping, "UTC", Router({}, {}), ["t", "v"])
