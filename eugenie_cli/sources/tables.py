@@ -138,7 +138,7 @@ _COLUMN_KINDS = {
     " or give `columns: {repeat: [...]}`",
     "second": "repeat the name of an earlier column: they are not imported",
     "spelling": "almost match a tag or sensor of the site, and are not imported (case and punctuation matter): "
-    "correct `tags`, or set `case: ignore`",
+    "correct `tags`, or set `case` in `readings` if only case differs",
     "row": "look like the quality of a row: map it as `quality` (path, scheme), or values are imported without it",
 }
 
