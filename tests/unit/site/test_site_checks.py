@@ -95,7 +95,7 @@ def test_consistent_settings_are_no_problem(problems, good):
         (CSV % "{tag: {path: s}, ignore: [a]}", "sources[0].readings.ignore: is for wide records"),
         (CSV % "{shape: wide, tag: {path: a}}", "sources[0].readings.tag: is for long records"),
         (CSV % "{shape: wide, value: {path: v}}", "sources[0].readings.value.path: is for objects in messages"),
-        (CSV % "{tag: {path: s}, records: r}", "sources[0].readings.records: is for messages with several"),
+        (CSV % "{tag: {path: s}, records: r}", "sources[0].readings.records: is for JSON and messages with"),
         (CSV % "{tag: {path: s}, format: avro}", "sources[0].readings.format: avro is for messages, not for files"),
         (
             CSV % "{tag: {path: s}, registry: {url: 'http://r:8081'}}",
