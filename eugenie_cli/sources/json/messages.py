@@ -23,7 +23,7 @@ from eugenie_cli.readings.timestamp_parts import PARTS as PARTS_OF_INSTANTS
 from eugenie_cli.readings.typed_values import NULL_VALUE, TYPED
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.json.documents import Record
-from eugenie_cli.sources.records.conversions import Conversions
+from eugenie_cli.sources.records.conversions import conversions
 
 RECORDS = "records of the file"
 """The member that contains the records in the messages that are made of them."""
@@ -40,7 +40,7 @@ class MessageReader:
     def __init__(self, mapping: Mapping[str, Any], timezone: str, router: Router, tally: Tally) -> None:
         self._router = router.ignoring_case() if mapping.get("case") == "ignore" else router
         self._mapping, self._timezone, self._tally = mapping, timezone, tally
-        self._conversions = Conversions(mapping["value"], self._router)
+        self._conversions = conversions(mapping["value"], self._router, lambda: self._series)
         self._wide = mapping["shape"] == "wide"
         self._series: list[Series] = []
         self._places: dict[tuple[str, int], int] = {}
@@ -182,7 +182,7 @@ class MessageReader:
             self._tally.unknown_columns.extend(sorted(new))
             self._compile(new)
         place_of = columns.place[known].astype(np.int32)
-        value = self._conversions.applied(self._series, place_of, columns.value[known])
+        value = self._conversions.applied(place_of, columns.value[known])
         return Batch(tuple(self._series), place_of, columns.ts[known], value)
 
     def _reject(self, reason: str, place: str, detail: str) -> None:
