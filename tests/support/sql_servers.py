@@ -92,11 +92,10 @@ class SqlServer:
 def postgresql() -> Iterator[SqlServer]:
     """A server with an empty database `plant` and a user `reader`, password `secret-1`, who reads what is granted."""
     with _folder() as folder:
-        programs = _postgresql_programs(folder)
+        programs, environment = _postgresql_programs(folder)
         data = folder / "data"
-        _checked(
-            [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        )
+        options = ["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        _checked([programs / "initdb", "-D", data, *options], environment)
         (data / "pg_hba.conf").write_text(
             "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         )
@@ -185,13 +184,14 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _postgresql_programs(folder: Path) -> Path:
+def _postgresql_programs(folder: Path) -> tuple[Path, dict[str, str]]:
+    """The folder of the server's programs, and their environment."""
     for root in (Path("/"), folder / "programs"):
         if root != Path("/"):
             unpack(root, "postgresql")
         found = sorted((root / "usr/lib/postgresql").glob("*/bin/postgres"))
         if found:
-            return found[-1].parent
+            return found[-1].parent, _libraries(root)
     raise Unavailable("postgresql is not available: its package contains no program postgres")
 
 
@@ -202,15 +202,24 @@ def _mariadb_program(folder: Path) -> tuple[Path, Path, dict[str, str]]:
             unpack(root, "mariadb-server-core")
         program = root / "usr/sbin/mariadbd"
         if program.is_file():
-            libraries = str(root / "usr/lib" / f"{os.uname().machine}-linux-gnu")
-            environment = {} if root == Path("/") else {"LD_LIBRARY_PATH": libraries}
-            return program, root / "usr/share/mysql", environment
+            return program, root / "usr/share/mysql", _libraries(root)
     raise Unavailable("mariadb is not available: its package contains no program mariadbd")
 
 
-def _checked(command: list[Any]) -> None:
+def _libraries(root: Path) -> dict[str, str]:
+    """What programs that were unpacked need to find their libraries."""
+    folder = root / "usr/lib" / f"{os.uname().machine}-linux-gnu"
+    return {} if root == Path("/") else {"LD_LIBRARY_PATH": str(folder)}
+
+
+def _checked(command: list[Any], environment: dict[str, str]) -> None:
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False, preexec_fn=_as_nobody
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+        preexec_fn=_as_nobody,
     )
     if done.returncode != 0:
         raise Unavailable(f"{command[0]} fails: {last_line(done.stderr)}")

@@ -64,9 +64,7 @@ class TimeColumn:
 
     def within(self, column: pa.Array, span: Span, instants: Instants) -> NDArray[np.bool_]:
         """Whether the key of each row [N] is in a span. `instants`: the mapping's reader of the column."""
-        column = normalized(column)
-        if pa.types.is_date(column.type):
-            column = column.cast(pa.timestamp("s"))
+        column = _dated(normalized(column))
         if pa.types.is_timestamp(column.type):
             return _inside(self._of_times(column), span)
         ts, read = instants.of_column(column)
@@ -80,6 +78,7 @@ class TimeColumn:
         """Rows [N] outside the bounds that their query was given, if the column is as `kind` says."""
         if self.kind == "text" or (self.kind in ("utc", "local") and is_text(column)):
             return np.zeros(len(column), bool)
+        column = _dated(column)
         first, last = self.bound(Span(max(0, span.start_ms - SLACK_MS), span.end_ms + SLACK_MS))
         if pa.types.is_timestamp(column.type):
             low, high = (pa.scalar(bound, pa.timestamp("us", column.type.tz)) for bound in (first, last))
@@ -122,6 +121,11 @@ class TimeColumn:
             local = pc.assume_timezone(walls, self.zone.key, ambiguous="earliest", nonexistent="earliest")
             return local.cast(pa.int64()).to_numpy()
         return np.floor(numbers * (NANOSECONDS[self.unit] / 1e6)).astype(np.int64)
+
+
+def _dated(column: pa.Array) -> pa.Array:
+    """A column of dates as their midnights."""
+    return column.cast(pa.timestamp("s")) if pa.types.is_date(column.type) else column
 
 
 def _inside(ts: NDArray[np.int64], span: Span) -> NDArray[np.bool_]:

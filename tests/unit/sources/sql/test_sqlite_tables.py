@@ -68,6 +68,7 @@ WRITTEN = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     offsets=st.lists(st.integers(0, 3 * 86_400_000), min_size=1, max_size=60, unique=True),
@@ -86,11 +87,24 @@ def test_each_row_is_imported_once(tmp_path_factory, kind, offsets, width):
     assert held(site) == sorted(("flow", ms(at), ms(at) % 97 / 7) for at in instants)
 
 
+@pytest.mark.parametrize(("ambiguous", "offset"), [("first", 2), ("second", 1)])
+def test_the_repeated_hour_is_the_one_that_the_mapping_says(tmp_path, ambiguous, offset):
+    walls = [datetime(2025, 10, 26, 2) + timedelta(minutes=10 * n) for n in range(6)]
+    fill(tmp_path, "ts, asset, sensor, value", [(f"{wall}", "p1", "flow", 1.5) for wall in walls])
+    readings = {**LONG, "ts": {"path": "ts", "ambiguous": ambiguous}}
+    (report,) = import_sources(site_of(tmp_path, table="log", window="5h", readings=readings))
+    assert report.rejected == {}
+    zone = timezone(timedelta(hours=offset))
+    assert [ts for _, ts, _ in held(site_of(tmp_path, table="log"))] == [
+        ms(wall.replace(tzinfo=zone)) for wall in walls
+    ]
+
+
 def test_local_times_of_the_repeated_hour_are_rejected_once(tmp_path):
     berlin = ZoneInfo("Europe/Berlin")
     walls = [datetime(2025, 10, 26, 0) + timedelta(minutes=10 * n) for n in range(36)]
     fill(tmp_path, "ts, asset, sensor, value", [(f"{wall}", "p1", "flow", 1.5) for wall in walls])
-    site = site_of(tmp_path, table="log", window="1h")
+    site = site_of(tmp_path, table="log", window="5h")
     (report,) = import_sources(site)
     assert report.rejected == {"bad-timestamp": 6}
     clear = [wall for wall in walls if wall.hour != 2]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 
+from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.sources.sql.columns import batch_of
 from eugenie_cli.sources.sql.faults import Fault, fault_of, worded
 from eugenie_cli.sources.sql.select import problem_of_select
@@ -20,6 +22,7 @@ from eugenie_cli.sources.windows.reader import Span
 HOUR = 3_600_000
 SPAN = Span(1_761_429_600_000, 1_761_429_600_000 + HOUR)
 UTC = ZoneInfo("UTC")
+MS_UTC = pa.timestamp("ms", "UTC")
 INSTANT = TimeColumn("instant", "iso", UTC)
 
 
@@ -143,3 +146,32 @@ def test_rows_become_columns_without_a_change(values):
             assert given_back == repr(value)
         else:
             assert given_back == value and float(given_back) == float(value)
+
+
+DAY = 24 * HOUR
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("time", "column"),
+    [
+        (TimeColumn("local", "iso", BERLIN), pa.array([date(2025, 10, day) for day in range(20, 31)])),
+        (
+            TimeColumn("local", "iso", BERLIN),
+            pa.array([datetime(2025, 10, 25, 22) + timedelta(minutes=10 * n) for n in range(60)], pa.timestamp("us")),
+        ),
+        (TimeColumn("instant", "iso", BERLIN), pa.array([SPAN.start_ms + n * 777_777 for n in range(99)]).cast(MS_UTC)),
+        (TimeColumn("number", "us", UTC), pa.array([(SPAN.start_ms + n * 777_777) * 1_000 + 999 for n in range(99)])),
+        (TimeColumn("number", "s", UTC), pa.array([f"{SPAN.start_ms // 1_000 + n}.9999" for n in range(99)])),
+    ],
+)
+@pytest.mark.parametrize("width", [HOUR, 7 * HOUR, DAY])
+def test_each_row_is_in_the_bounds_of_exactly_one_span(time, column, width):
+    """Rows of the hour that occurs twice, and of the one that does not exist, among them."""
+    first = SPAN.start_ms - 7 * DAY
+    instants = Instants(time.unit if time.kind == "number" else "iso", None, time.zone.key)
+    spans = [Span(start, start + width) for start in range(first, first + 20 * DAY, width)]
+    inside = [time.within(column, span, instants) for span in spans]
+    assert sum(mask.astype(int) for mask in inside).tolist() == [1] * len(column)
+    for span, mask in zip(spans, inside, strict=True):
+        assert not (mask & time.strays(column, span)).any()
