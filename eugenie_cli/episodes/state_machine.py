@@ -7,7 +7,8 @@ It is an alarm with an on-delay and an off-delay (ISA-18.2, IEC 62682), counted 
 - It closes, `recovered`, on the `off_delay`-th consecutive row at or below 1; `end` is the first of those.
 - It closes, `silent`, after more than `silence_ms` without a scored row; `end` is the last scored row. The same silence
   resets the count towards an opening.
-- It closes, `removed`, when its asset leaves the site file or its class; `end` is the last scored row.
+- It closes, `removed`, when its asset leaves the site file or its class, or `reset`, when the state of its asset is
+  dropped; `end` is the last scored row.
 - After a close, nothing opens or counts towards an opening for `cooldown` scored rows.
 
 The events depend only on the rows. A timer or the next row detects a silence, whichever comes first, and both produce
@@ -65,7 +66,7 @@ class Event(NamedTuple):
     detected: int
     end: int | None
     reason: str | None
-    """None, `recovered`, `silent` or `removed`."""
+    """None, `recovered`, `silent`, `removed` or `reset`."""
     score: float
     """Score of the event's row; of the last scored row when silent or removed."""
     peak: float
@@ -183,11 +184,11 @@ def close_silent(rule: AlarmRule, episode: Episode, now_ms: int) -> list[Event]:
     return _after_silence(rule, episode, now_ms)
 
 
-def close_removed(episode: Episode) -> list[Event]:
-    """The closing event of an open anomaly whose asset was removed, else an empty list. Resets the episode."""
+def close_now(episode: Episode, reason: str) -> list[Event]:
+    """The closing event of an open anomaly, `removed` or `reset`, else an empty list. Resets the episode."""
     events = []
     if episode.is_open and episode.last is not None:
-        events = [_event(episode, "closed", episode.last, end=episode.last, reason="removed")]
+        events = [_event(episode, "closed", episode.last, end=episode.last, reason=reason)]
     _reset(episode)
     return events
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from eugenie_cli.episodes.records import ScoreFormatter, anomaly_record, delayed, dumps
@@ -12,7 +12,7 @@ from eugenie_cli.episodes.state_machine import (
     Episode,
     Event,
     ScoredRow,
-    close_removed,
+    close_now,
     close_silent,
     deadline,
     step,
@@ -123,7 +123,15 @@ class AlarmState:
         departed, self._departed = self._departed, []
         for entry in departed:
             assert entry.of_class is not None  # noqa: S101 - for the type checker
-            yield from self._written(entry.asset, entry.of_class, close_removed(entry.episode))
+            yield from self._written(entry.asset, entry.of_class, close_now(entry.episode, "removed"))
+
+    def reset(self, assets: Iterable[str]) -> Iterator[Record]:
+        """Close the open anomalies of some assets, and forget everything about them."""
+        for asset in assets:
+            episode = self._episodes.pop(asset, None)
+            if episode is not None:
+                yield from self._records(asset, self._class_of[asset], close_now(episode, "reset"))
+                self._note(asset, Episode())
 
     def close_all(self) -> Iterator[Record]:
         """Close every open anomaly as silent: the whole plant has stopped sending rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pyflink.datastream import TimerService
 from pyflink.datastream.state import ValueState
@@ -59,6 +59,11 @@ class Alarms:
     def close_silent(self, clock_of: Callable[[str], int | None], timers: TimerService) -> Iterator[Record]:
         """`AlarmState.close_silent`."""
         yield from self._alarm_state.close_silent(clock_of)
+        self._keep(timers)
+
+    def reset(self, assets: Iterable[str], timers: TimerService) -> Iterator[Record]:
+        """`AlarmState.reset`."""
+        yield from self._alarm_state.reset(assets)
         self._keep(timers)
 
     def close_all(self, timers: TimerService) -> Iterator[Record]:

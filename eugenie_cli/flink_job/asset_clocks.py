@@ -4,8 +4,9 @@ An asset's clock is driven by its own readings. A gateway whose clock is fast, s
 blocks, affects its own assets only. Rows of an asset are complete
 
 - up to its newest reading minus the out-of-orderness, or minus the disorder of its readings if that is larger, which is
-  learnt, too: the sensors of an asset may come through two gateways, one behind the other. If its readings are spread
-  over partitions, the newest one of the partition that is furthest behind counts; or
+  learnt, too: the sensors of an asset may come through two gateways, one behind the other. A single leap ahead is not
+  followed (`newest_instants`). If the readings are spread over partitions, the newest one of the partition that is
+  furthest behind counts; or
 - when it is silent: its clock is assumed to continue, less a hold. The hold covers the delay with which its readings
   usually arrive, which is learnt: that of a gateway which sends every 10 s approaches 10 s, that of one which sends at
   once approaches 0. Rows without a reading, which carry the last values on, are complete only as far as such gaps are
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.flink_job.instants import FOREVER, NEVER
+from eugenie_cli.flink_job.newest_instants import NewestInstants
 from eugenie_cli.flink_job.partition_progress import PartitionProgress
 from eugenie_cli.flink_job.spec import ClassSpec
 
@@ -75,8 +77,7 @@ class AssetClocks:
     def __init__(self, count: int, spec: ClassSpec, out_of_orderness_ms: int) -> None:
         self._step, self._max_gap = spec.step_ms, spec.max_gap_ms
         self._out_of_orderness = out_of_orderness_ms
-        self.newest = np.full(count, NEVER, np.int64)
-        """[A]: the newest instant of each asset's readings; NEVER: it has none."""
+        self._instants = NewestInstants(count, out_of_orderness_ms)
         self._delay = np.zeros(count)
         self._gap = np.zeros(count)
         """[A]: the usual time (ms) between two readings of each asset, as far as its last values bridge it."""
@@ -84,9 +85,11 @@ class AssetClocks:
         """[A]: how far (ms) readings were behind the newest one of their asset: at least twice, and at least once."""
         self._partitions = PartitionProgress(count)
         self._sent = np.zeros(count, np.int64)
-        self._heard = np.zeros(count)
-        """[A]: the listened time at which each asset last sent a newer reading. A reading as old as the newest (a
-        stuck clock, an unchanged value with the instant of its last change) does not count."""
+
+    @property
+    def newest(self) -> NDArray[np.int64]:
+        """[A]: the newest instant of each asset's readings, without a single leap; NEVER: it has none."""
+        return self._instants.newest
 
     def late(self, arrived: Arrived, made: NDArray[np.int64], now: float) -> NDArray[np.bool_]:
         """Mask [N] of readings whose row is complete: made, or complete by earlier readings.
@@ -96,16 +99,17 @@ class AssetClocks:
         order among them, so readings of an asset that come from several are compared with those of earlier calls.
         """
         asset, edge, ts, is_new, partition = arrived
-        newest, behind = self.newest.copy(), self._behind()
-        np.maximum.at(newest, asset, ts)
-        before, late = self.newest[asset], edge <= np.maximum(made, newest - behind)[asset]
+        behind, before = self._behind(), self._instants.supported[asset]
+        late = edge <= np.maximum(made, self._instants.after(asset, ts) - behind)[asset]
         if late.any() or (self._disorder[1][asset] * 2 > self._out_of_orderness).any():
-            before = _newest_before(asset, ts, self.newest)
+            before = self._instants.before(asset, ts)
             late = edge <= np.maximum(made[asset], before - behind[asset])
         spread = self._partitions.is_spread(asset, partition)
         if spread.any():
-            progress = np.where(self._partitions.is_first(asset, partition), NEVER, self._progress(now)[asset])
-            before = np.where(spread, progress, before)
+            progress = np.minimum(self._instants.supported, self._partitions.slowest(now, self.hold()))
+            before = np.where(
+                spread, np.where(self._partitions.is_first(asset, partition), NEVER, progress[asset]), before
+            )
             late = np.where(spread, edge <= np.maximum(made[asset], before - behind[asset]), late)
         self._learn_disorder(asset, np.where(is_new, before - ts, 0))
         return late
@@ -114,32 +118,37 @@ class AssetClocks:
         self, asset: NDArray[np.int64], ts: NDArray[np.int64], now: float, partition: NDArray[np.int64] | None = None
     ) -> None:
         """Readings that are not late have arrived at listened time `now`. `partition`: [N]; None: no longer known."""
+        if not len(asset):
+            return
+        instants = self._instants
+        largest, newest, last_heard = instants.largest, instants.newest, instants.last_heard
+        expected = instants.reached(now, 0.0)
+        instants.hear(asset, ts, now)
         if partition is not None:
-            self._partitions.hear(asset, partition, ts, now)
-        count = len(self.newest)
-        newest, oldest = self.newest.copy(), np.full(count, FOREVER, np.int64)
-        np.maximum.at(newest, asset, ts)
+            self._partitions.hear(asset, partition, np.minimum(ts, instants.newest[asset]), now)
+        newer = (instants.largest > largest) | (instants.newest > newest)
+        known = newer & (largest > NEVER)
+        oldest = np.full(len(largest), FOREVER, np.int64)
         np.minimum.at(oldest, asset, ts)
-        newer = newest > self.newest
-        known = newer & (self.newest > NEVER)
-        silent = np.maximum(now - self._heard, 0.0)
-        delay = np.where(known, self.newest + silent - oldest, 0.0)
+        delay = np.where(known, expected - oldest, 0).astype(np.float64)
         delay = np.where(delay <= LONGEST_DELAY_MS, delay, 0.0)
-        fading = np.where(known, np.exp2(-silent / HALF_LIFE_MS), 1.0)
-        self._delay = np.maximum(self._delay * fading, delay)
-        self._disorder *= np.where(known, np.exp2(-silent / DISORDER_HALF_LIFE_MS), 1.0)
-        gap = oldest - self.newest
+        passed = np.where(known, np.maximum(now - last_heard, 0.0), 0.0)
+        self._delay = np.maximum(self._delay * np.exp2(-passed / HALF_LIFE_MS), delay)
+        self._disorder *= np.exp2(-passed / DISORDER_HALF_LIFE_MS)
+        gap = oldest - largest
         is_bridged = known & (gap > 0) & (gap <= self._max_gap)
         self._gap += np.where(is_bridged, (gap - self._gap) * GAP_WEIGHT, 0.0)
         self._sent += newer
-        self._heard = np.where(newer, now, self._heard)
-        self.newest = newest
 
     def now(self, now: float) -> NDArray[np.int64]:
-        """[A]: the time of each asset's clock at listened time `now`, less the hold and the out-of-orderness."""
-        silent = np.maximum(now - self._heard, 0.0)
-        extrapolated = np.maximum(silent - self.hold(), 0.0).astype(np.int64)
-        return np.where(self.newest > NEVER, self._progress(now) + extrapolated - self._behind(), NEVER)
+        """[A]: the time of each asset's clock at listened time `now`, less the hold and the out-of-orderness.
+
+        A reading as old as the newest (a stuck clock, an unchanged value with the instant of its last change) does not
+        move it.
+        """
+        newest = self.newest
+        extrapolated = self._instants.reached(now, self.hold()) - newest
+        return np.where(newest > NEVER, self._progress(now) + extrapolated - self._behind(), NEVER)
 
     def _progress(self, now: float) -> NDArray[np.int64]:
         """[A]: up to where the readings of each asset have come, in all partitions that carry them."""
@@ -147,13 +156,17 @@ class AssetClocks:
 
     def complete(self, now: float) -> NDArray[np.int64]:
         """[A]: every row of each asset up to this instant is complete at listened time `now`."""
-        return np.minimum(self.now(now), self.last())
+        silent = np.maximum(now - self._instants.heard, 0.0)
+        return np.minimum(self.now(now), self._last(self._instants.plausible(silent)))
 
     def last(self) -> NDArray[np.int64]:
         """[A]: the last instant up to which rows may be complete without a further reading, however long it takes."""
-        of_newest = -(-self.newest // self._step) * self._step
-        bridged = self.newest + self._gap.astype(np.int64) - self._step * 9 // 10  # the usual time is an average
-        return np.where(self.newest > NEVER, np.maximum(of_newest, bridged), NEVER)
+        return self._last(self._instants.largest)
+
+    def _last(self, newest: NDArray[np.int64]) -> NDArray[np.int64]:
+        of_newest = -(-newest // self._step) * self._step
+        bridged = newest + self._gap.astype(np.int64) - self._step * 9 // 10  # the usual time is an average
+        return np.where(newest > NEVER, np.maximum(of_newest, bridged), NEVER)
 
     def _behind(self) -> NDArray[np.int64]:
         """[A]: how far (ms) rows are complete behind the newest reading."""
@@ -176,12 +189,12 @@ class AssetClocks:
 
     def silence(self, now: float) -> NDArray[np.float64]:
         """[A]: how long (ms) each asset has been silent at listened time `now`, beyond what is usual for it."""
-        return np.maximum(now - self._heard - self.hold() - self._gap, 0.0)
+        return np.maximum(now - self._instants.last_heard - self.hold() - self._gap, 0.0)
 
     def state(self, assets: NDArray[np.int64]) -> dict[str, Any]:
         """Plain data of some assets for `restore`."""
         return {
-            "newest": self.newest[assets],
+            **self._instants.state(assets),
             "delay": self._delay[assets],
             "gap": self._gap[assets],
             "disorder": self._disorder[:, assets],
@@ -191,28 +204,13 @@ class AssetClocks:
 
     def restore(self, state: Mapping[str, Any], positions: NDArray[np.int64], assets: NDArray[np.int64]) -> None:
         """Take over entries `positions` of a state as those of `assets`."""
-        self.newest[assets] = state["newest"][positions]
+        self._instants.restore(state, positions, assets)
         self._delay[assets] = state["delay"][positions]
         self._gap[assets] = state["gap"][positions]
         self._disorder[:, assets] = state["disorder"][:, positions]
         self._partitions.restore(state["partitions"], positions, assets)
         self._sent[assets] = state["sent"][positions]
 
-
-def _newest_before(asset: NDArray[np.int64], ts: NDArray[np.int64], newest: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[N]: the newest instant of each reading's asset before that reading. `newest`: [A], before all of them."""
-    order = np.argsort(asset, kind="stable")
-    own, instants = asset[order], ts[order]
-    starts = np.flatnonzero(np.diff(own, prepend=-1))
-    lengths = np.diff(starts, append=len(own))
-    # the running maximum within each asset: assets are lifted above each other, so that none sees the one before
-    first = int(instants.min())  # 1 and above: instants; 0: no reading, or one older than all of these
-    span = max(int(instants.max()), int(newest.max())) - first + 2
-    lift = np.repeat(np.arange(len(starts), dtype=np.int64) * span, lengths)
-    preceding = np.empty_like(instants)
-    preceding[1:] = (instants - first + 1 + lift)[:-1]
-    preceding[starts] = np.maximum(newest[own[starts]] - first + 1, 0) + lift[starts]
-    running = np.maximum.accumulate(preceding) - lift
-    before = np.empty_like(running)
-    before[order] = np.where(running > 0, running + first - 1, NEVER)
-    return before
+    def begin_at(self, assets: NDArray[np.int64], instants: NDArray[np.int64]) -> None:
+        """Take instants ([B]; NEVER: none) as those of the newest readings of some assets."""
+        self._instants.begin_at(assets, instants)

@@ -68,7 +68,7 @@ class Decoder:
         self._shards = spec.shards
         self._tasks = tasks(spec.shards, spec.parallelism)
         self._task_of = {shard: task for task, shards in self._tasks.items() for shard in shards}
-        self._heard: dict[int, set[int]] = {task: set() for task in self._tasks}
+        self._heard: dict[int, dict[int, tuple[int, int]]] = {task: {} for task in self._tasks}
         self._reported_ms: int | None = None
         self._routes = SensorIndex(spec)
         read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
@@ -103,21 +103,22 @@ class Decoder:
             share = shares.setdefault(LETTERS_TASK, Share())
             share.letters, share.unknown_tags = refusals.letters(messages, self._topic), unknown
             share.future = ahead
-        self._report(shares, messages.partition, wall_ms)
+        self._report(shares, messages, wall_ms)
         return shares
 
-    def _report(self, shares: dict[int, Share], partition: NDArray[np.int64], wall_ms: int) -> None:
-        """Tell tasks which partitions have been heard: those that receive a share, and periodically all."""
-        heard = np.unique(partition).tolist()
-        for task in self._tasks:
-            self._heard[task].update(heard)
+    def _report(self, shares: dict[int, Share], messages: Messages, wall_ms: int) -> None:
+        """Tell tasks what has been heard of each partition: those that receive a share, and periodically all."""
+        read = extremes(messages.partition, messages.offset)
+        for heard in self._heard.values():
+            for number, (smallest, largest) in read.items():
+                least, most = heard.get(number, (smallest, largest))
+                heard[number] = min(least, smallest), max(most, largest)
         if self._reported_ms is None or not 0 <= wall_ms - self._reported_ms < REPORT_EVERY_MS:
             self._reported_ms = wall_ms
             for task in self._tasks:
                 shares.setdefault(task, Share())
         for task, share in shares.items():
-            share.heard = tuple(sorted(self._heard[task]))
-            self._heard[task].clear()
+            share.heard, self._heard[task] = self._heard[task], {}
 
     def _distribute(
         self,
@@ -182,6 +183,19 @@ class Decoder:
         if self._ignores_unknown:
             return unknown_tags.total(*numbers)
         return unknown_tags.summarise([identities[index] for index in order.tolist()], *numbers)
+
+
+def extremes(partition: NDArray[np.int64], offset: NDArray[np.int64]) -> dict[int, tuple[int, int]]:
+    """Partition -> the smallest and the largest offset of N records."""
+    if not len(partition):
+        return {}
+    if (partition == partition[0]).all():  # the usual case, without sorting
+        return {int(partition[0]): (int(offset.min()), int(offset.max()))}
+    numbers, index = np.unique(partition, return_inverse=True)
+    smallest, largest = np.full(len(numbers), FOREVER, np.int64), np.full(len(numbers), -1, np.int64)
+    np.minimum.at(smallest, index, offset)
+    np.maximum.at(largest, index, offset)
+    return dict(zip(numbers.tolist(), zip(smallest.tolist(), largest.tolist(), strict=True), strict=True))
 
 
 def arrivals(sent: NDArray[np.int64], wall_ms: int) -> NDArray[np.int64]:

@@ -27,8 +27,8 @@ from eugenie_cli.flink_job.sensor_index import SensorIndex, shard_of
 from eugenie_cli.flink_job.share import Readings, Share, joined
 from eugenie_cli.flink_job.snapshot_journal import ShardState
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.task_counts import TaskCounts
 from eugenie_cli.flink_job.task_rows import TaskRows
-from eugenie_cli.flink_job.unknown_tags import IGNORE, UnknownTags
 from eugenie_cli.readings.reject_reasons import REASONS
 
 LAST_INSTANT = 253_402_300_799_000
@@ -70,8 +70,7 @@ class Detect(KeyedProcessFunction):
         self._journal = runtime_context.get_list_state(ListStateDescriptor("journal", blob))
         self._names = runtime_context.get_state(ValueStateDescriptor("names", blob))
         self._episodes = runtime_context.get_state(ValueStateDescriptor("episodes", blob))
-        self._unknown_tags_state = runtime_context.get_state(ValueStateDescriptor("strange", blob))
-        self._ignored_state = runtime_context.get_state(ValueStateDescriptor("ignored", Types.LONG()))
+        self._resets = runtime_context.get_state(ValueStateDescriptor("resets", blob))
         self._current = KeyContext(runtime_context, spec.shards)
         self._own_shards = tasks(spec.shards, spec.parallelism).get(runtime_context.get_index_of_this_subtask(), ())
         self._routes = SensorIndex(spec)
@@ -80,8 +79,7 @@ class Detect(KeyedProcessFunction):
         self._rows = TaskRows(self._routes, self._own_shards)
         self._state_of: dict[int, ShardState] = {}
         self._alarms_of: dict[int, Alarms] = {}
-        self._unknown_tags: UnknownTags | None = None
-        self._ignored = 0
+        self._counts = TaskCounts(spec, runtime_context, self._current, self._own_shards)
         self._listening = Listening(spec.partitions, spec.idle_timeout_ms, spec.silent_plant_ms)
         self._has_begun = False
         self._silence_timer: int | None = None
@@ -94,7 +92,8 @@ class Detect(KeyedProcessFunction):
         )
         self._reported_ms = 0
         self._letters = {reason: group.counter(f"deadLetters_{reason}") for reason in REASONS}
-        group.gauge("ignoredReadings", lambda: self._ignored)
+        group.gauge("ignoredReadings", lambda: self._counts.ignored)
+        group.gauge("repeatedReadings", lambda: self._counts.repeated)
         group.gauge("conflictingReadings", lambda: self._rows.conflicts)
         self._predictor = Predictor(spec, self._note_call)
 
@@ -105,13 +104,14 @@ class Detect(KeyedProcessFunction):
         share: Share = pickle.loads(value)  # noqa: S301 - written by our own upstream operator
         timers, wall_ms = ctx.timer_service(), _wall_ms()
         yield from self._begin(timers)
+        self._counts.hear(share.heard)
         self._listening.hear(share.heard, wall_ms)
         letters = share.letters
         if share.readings:
             letters = letters + self._take(joined(share.readings))
         self._report(share, wall_ms)
         if share.unknown_tags:
-            self._count(share.unknown_tags, timers)
+            self._counts.add_unknown(share.unknown_tags, lambda: self._begin_interval(timers))
         yield from self._dead(letters)
         yield from self._detect(timers)
         self._watch(wall_ms, timers)
@@ -129,7 +129,7 @@ class Detect(KeyedProcessFunction):
         if shard == self._own_shards[0]:
             if self._tags_timer is None or timestamp >= self._tags_timer:
                 self._tags_timer = None
-                yield from self._dead(self._counted())
+                yield from self._dead(self._counts.letters())
             if self._silence_timer is not None and timestamp >= self._silence_timer:
                 self._silence_timer = None
                 yield from self._detect(timers, is_silent)
@@ -138,7 +138,7 @@ class Detect(KeyedProcessFunction):
         self._watch(wall_ms, timers)
 
     def _begin(self, timers: TimerService) -> Iterator[Row]:
-        """Once, before anything else: close and report what the state holds of assets that left the site file.
+        """Once, before anything else: close and report what the state holds of assets that left, or are to be reset.
 
         In every shard of the task, because a shard that lost its last asset is never selected again.
         """
@@ -148,19 +148,21 @@ class Detect(KeyedProcessFunction):
         self._listening.done(_wall_ms())  # silence counts from here: a restart is none
         for shard in self._own_shards:  # alarms first: they need the rows' state of the former job
             yield from self._together(self._alarms(shard).begin(timers))
-        states = self._rows_state, self._journal, self._names
+        states = self._rows_state, self._journal, self._names, self._resets
         for shard in self._own_shards:
             self._current.turn_to(shard)
-            self._state_of[shard] = ShardState(self._routes, self._rows, shard, states)
-            yield from self._dead(self._state_of[shard].orphans)
+            self._state_of[shard] = state = ShardState(self._routes, self._rows, shard, states)
+            yield from self._dead(state.orphans)
+            if state.reset_assets:
+                yield from self._together(self._alarms(shard).reset(state.reset_assets, timers))
             timers.register_event_time_timer(LAST_INSTANT)  # a drained stream leaves nothing behind
-        if self._own_shards:
-            self._current.turn_to(self._own_shards[0])
-            self._ignored = self._ignored_state.value() or 0
+        self._counts.begin()
 
     def _take(self, readings: Readings) -> list[tuple[str, bytes]]:
         """Add readings, in the order of shards. Returns the dead letters about late ones."""
         taken, letters = self._rows.take(readings, self._listening.now)
+        self._counts.repeat(self._rows.repeated)
+        self._rows.repeated = 0
         shard_of = self._routes.shard[taken[0]]
         for shard in np.unique(shard_of).tolist():
             own = slice(*np.searchsorted(shard_of, (shard, shard + 1)).tolist())
@@ -203,7 +205,7 @@ class Detect(KeyedProcessFunction):
     def _drain(self, shard: int, timers: TimerService) -> Iterator[Row]:
         """The stream has ended: make the last rows, close the anomalies of a shard, report what was counted."""
         if shard == self._own_shards[0]:
-            yield from self._dead(self._counted())
+            yield from self._dead(self._counts.letters())
         self._rows.finish()
         yield from self._score(timers)
         yield from self._together(self._alarms(shard).close_all(timers))
@@ -216,34 +218,12 @@ class Detect(KeyedProcessFunction):
             self._current.turn_to(self._own_shards[0])
             timers.register_processing_time_timer(self._silence_timer)
 
-    # -- unknown tags: counted in the task's first shard --
-
-    def _count(self, counts: dict, timers: TimerService) -> None:
-        tags = self._tags_in_state()
-        if self._spec.unknown == IGNORE:
-            self._ignored += sum(entry.count for entry in counts.values())
-            self._ignored_state.update(self._ignored)
-            return
-        if not tags.counts:
-            self._tags_timer = _wall_ms() + UNKNOWN_TAGS_EVERY_MS
-            timers.register_processing_time_timer(self._tags_timer)
-        tags.add(counts)
-        self._unknown_tags_state.update(tags.counts)
-
-    def _counted(self) -> list[tuple[str, bytes]]:
-        letters = self._tags_in_state().letters()
-        if letters:
-            self._unknown_tags_state.clear()
-        return letters
+    def _begin_interval(self, timers: TimerService) -> None:
+        """Unknown tags have been counted: set the timer for their letters. The first shard's key must be current."""
+        self._tags_timer = _wall_ms() + UNKNOWN_TAGS_EVERY_MS
+        timers.register_processing_time_timer(self._tags_timer)
 
     # -- what belongs to a shard and its key --
-
-    def _tags_in_state(self) -> UnknownTags:
-        self._current.turn_to(self._own_shards[0])
-        if self._unknown_tags is None:
-            self._unknown_tags = UnknownTags(self._spec.kafka.readings)
-            self._unknown_tags.counts = self._unknown_tags_state.value() or {}
-        return self._unknown_tags
 
     def _alarms(self, shard: int) -> Alarms:
         self._current.turn_to(shard)

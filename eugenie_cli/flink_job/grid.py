@@ -154,9 +154,9 @@ class ClassRows:
             return np.full(len(self.assets), NEVER, np.int64)
         return np.asarray(self._last_ts.max(axis=1))
 
-    def newest_of_sensors(self, assets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """[B, S]: the same for each sensor of some assets."""
-        return self._last_ts[assets]
+    def last_readings(self, assets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """[B, S]: instant and value of the last reading of each sensor of some assets that a row took in."""
+        return self._last_ts[assets], self._last_value[assets]
 
     def alive_until(self) -> NDArray[np.int64]:
         """[A]: the last edge at which each asset still has a value without a further reading."""

@@ -1,4 +1,4 @@
-"""Dead letters about late readings: one per message and asset, with the readings in the canonical form. Pure.
+"""Dead letters about single readings, as late ones: the readings in the canonical form, together as far as possible.
 
 The message itself is no longer known where lateness shows, but its partition and offset are. The canonical form lets an
 import take the readings into history, whatever the mapping of the site file was.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.episodes.records import dead_letter, dumps, iso
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.share import Readings
+from eugenie_cli.flink_job.share import Columns, Readings
 from eugenie_cli.readings import reject_reasons
 
 MOST = 200
@@ -59,6 +59,26 @@ def late_letters(routes: SensorIndex, late: Readings, complete: NDArray[np.int64
         letters.append(
             (reject_reasons.LATE, dumps(letter if len(readings) == 1 else {**letter, "count": len(readings)}))
         )
+    return letters
+
+
+def canonical_letters(routes: SensorIndex, readings: Columns, reason: str, detail: str) -> list[Letter]:
+    """Letters about N readings whose messages are no longer known: those of an asset together, up to MOST."""
+    place, ts, value = readings
+    owner = routes.owner[place]
+    order = np.lexsort((ts, owner))
+    letters = []
+    for first in np.unique(owner).tolist():
+        own = order[owner[order] == first]
+        for begin in range(0, len(own), MOST):
+            part = own[begin : begin + MOST]
+            payload = [
+                _canonical(routes, *reading)
+                for reading in zip(place[part].tolist(), ts[part].tolist(), value[part].tolist(), strict=True)
+            ]
+            text = json.dumps(payload if len(payload) > 1 else payload[0], ensure_ascii=False)
+            letter = dead_letter(reason, detail, text, routes.spec.kafka.readings)
+            letters.append((reason, dumps(letter if len(payload) == 1 else {**letter, "count": len(payload)})))
     return letters
 
 

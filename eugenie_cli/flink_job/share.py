@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eugenie_cli.flink_job.read_offsets import Heard
 from eugenie_cli.flink_job.unknown_tags import Key, UnknownTag
 
 Columns = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.float64]"]
@@ -76,5 +77,5 @@ class Share:
     unknown_tags: dict[Key, UnknownTag] = field(default_factory=dict)
     future: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Asset -> its readings that were refused because they lie in the future, and how far (ms) at most."""
-    heard: tuple[int, ...] = ()
-    """Partitions from which the decoder has read records since its last share for this task."""
+    heard: Heard = field(default_factory=dict)
+    """What the decoder has read since its last share for this task."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyflink.datastream.state import ListState, ValueState
 
 from eugenie_cli.episodes.records import dead_letter, dumps
+from eugenie_cli.flink_job import asset_reset
 from eugenie_cli.flink_job.episode_state import classes_of_rows
 from eugenie_cli.flink_job.instants import NEVER
 from eugenie_cli.flink_job.sensor_index import SensorIndex
@@ -34,6 +35,9 @@ Entry = Columns | Until | int
 """Readings that were added, or the instants (ms) up to which rows of some assets were then made; in a journal of an
 earlier release, the instant up to which those of all assets were."""
 
+States = tuple[ValueState, ListState, ValueState, ValueState]
+"""Of the rows, the journal, the names of places, and the last reset."""
+
 Name = Sequence[str]
 """The meaning of a place: asset, sensor, class. The first version of the state had no class."""
 
@@ -46,34 +50,38 @@ class ShardState:
     waiting readings.
     """
 
-    def __init__(
-        self, routes: SensorIndex, task: TaskRows, shard: int, states: tuple[ValueState, ListState, ValueState]
-    ) -> None:
-        """Restores the shard's rows into those of the task. `states`: of the rows, the journal and the names."""
+    def __init__(self, routes: SensorIndex, task: TaskRows, shard: int, states: States) -> None:
+        """Restores the shard's rows into those of the task."""
         self._task, self._shard = task, shard
-        rows, journal, names = self._rows, self._journal, _ = states
-        snapshot = rows.value()
-        if snapshot is not None:
-            task.restore(snapshot)
+        rows, journal, names, resets = states
+        self._rows, self._journal = rows, journal
+        snapshot, record = rows.value(), resets.value() or {}
         entries: list[Entry] = list(journal.get() or ())
         before = names.value()
         is_renamed = before is not None and before != routes.owned_names
         self.orphans: list[tuple[str, bytes]] = []
-        """Dead letters about readings that waited for their row when their asset or sensor left the site file."""
+        """Dead letters about readings that waited for their row when their asset or sensor left the site file, or was
+        reset."""
         if is_renamed:
             entries, waited = _renamed(entries, _with_classes(before, snapshot, routes), routes, snapshot or {})
             self.orphans = [letter_of(routes, name, count) for name, count in waited.items()]
-        for entry in entries:
-            if _is_readings(entry):
-                task.add(cast("Columns", entry), 0.0)
-            else:
-                task.replay(shard, cast("Until | int", entry))
+        self.reset_assets = asset_reset.due(routes, shard, record)
+        """Assets whose state has just been dropped. Their letters are among the orphans."""
+        if self.reset_assets:
+            former = TaskRows(routes, (shard,))
+            _restore(former, shard, snapshot, entries)
+            without = asset_reset.reset(routes, shard, former, self.reset_assets, record)
+            snapshot, entries, record = without.snapshot, [without.waiting], without.record
+            self.orphans += without.letters
+            resets.update(record)
+        _restore(task, shard, snapshot, entries)
+        task.before.note_reset(record.get(asset_reset.MADE_UNTIL, {}))
         self._kept = 0
         """Readings that waited for their row at the last snapshot, and which a snapshot writes again."""
         self._written = sum(len(entry[0]) for entry in entries if not isinstance(entry, int))
         if before != routes.owned_names:
             names.update(routes.owned_names)
-        if is_renamed:
+        if is_renamed or self.reset_assets:
             self._snapshot()
 
     def take(self, taken: Columns) -> None:
@@ -98,6 +106,16 @@ class ShardState:
         self._journal.clear()
         if self._written:
             self._journal.add(pending)
+
+
+def _restore(task: TaskRows, shard: int, snapshot: Mapping[str, Any] | None, entries: Sequence[Entry]) -> None:
+    if snapshot is not None:
+        task.restore(snapshot)
+    for entry in entries:
+        if _is_readings(entry):
+            task.add(cast("Columns", entry), 0.0)
+        else:
+            task.replay(shard, cast("Until | int", entry))
 
 
 def _is_readings(entry: Entry) -> bool:

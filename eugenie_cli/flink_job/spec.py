@@ -90,6 +90,10 @@ class JobSpec:
     """Partition -> offset that `start` meant when the job was submitted. Empty: Flink resolves `start`."""
     made_until: dict[str, int] = field(default_factory=dict)
     """Asset -> ms since 1970 UTC: the last row that the former, drained job made."""
+    reset_assets: tuple[str, ...] = ()
+    """Assets whose state is dropped when the job resumes, once."""
+    reset_ms: int = 0
+    """When that was requested, ms since 1970 UTC: it identifies the reset."""
     partitions: int = 1
     """Partitions of the readings topic when the job was submitted."""
     anomaly_partitions: int = 1
@@ -141,6 +145,7 @@ class JobSpec:
         data = json.loads(path.read_text(encoding="utf-8"))
         data["classes"] = tuple(_class_spec(entry) for entry in data["classes"])
         data["assets"] = tuple(AssetSpec(**entry) for entry in data["assets"])
+        data["reset_assets"] = tuple(data.get("reset_assets", ()))
         data["kafka"] = KafkaSpec(**data["kafka"])
         if data.get("model_server_tls") is not None:
             data["model_server_tls"] = Credentials(**data["model_server_tls"])

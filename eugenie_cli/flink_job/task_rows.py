@@ -18,15 +18,13 @@ from eugenie_cli.flink_job.asset_clocks import Arrived, AssetClocks
 from eugenie_cli.flink_job.asset_reports import SILENT_MS
 from eugenie_cli.flink_job.grid import SIZES, Batch, ClassRows
 from eugenie_cli.flink_job.instants import FOREVER, NEVER
+from eugenie_cli.flink_job.last_readings import LastReadings
 from eugenie_cli.flink_job.late_letters import Letter, late_letters
+from eugenie_cli.flink_job.rows_before import RowsBefore
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.share import Columns, Readings, counted
 
 log = logging.getLogger(__name__)
-
-SAME_STREAM_MS = 300_000
-"""Rows from the last minutes of a drained job are not made again. Older readings come from a replay, whose rows may be
-made again."""
 
 MOST_PENDING = 5_000_000
 """Readings of a task that wait for their rows: 120 MB, and as much again in Flink's state. Live, a few seconds of
@@ -56,12 +54,14 @@ class TaskRows:
         self._first_places = [np.concatenate(of_class) for of_class in zip(*first_places, strict=True)]
         self._asset = routes.asset + self._before()
         """[places]: the asset's position in the arrays of its class."""
-        self._made = _made_until(routes)
-        self._newest = np.full(len(routes.shard), NEVER, np.int64)
-        """[places]: the newest instant of each sensor's readings."""
+        self.before = RowsBefore(routes)
+        self._last = LastReadings(len(routes.shard))
         self._position = {
             asset: (index, number) for index, rows in enumerate(self.rows) for number, asset in enumerate(rows.assets)
         }
+        self.repeated = 0
+        """Readings that repeated the last one of their sensor after its row was complete."""
+        self._conflicts = 0
         self.late_by: dict[str, tuple[int, int]] = {}
         """Asset -> its late readings, and how far behind its newest reading (ms) they were at most; for `reports`."""
         self._until = [np.full(len(rows.assets), NEVER, np.int64) for rows in self.rows]
@@ -69,23 +69,23 @@ class TaskRows:
     def take(self, readings: Readings, now: float) -> tuple[Columns, list[Letter]]:
         """Add readings that arrived at listened time `now`. Returns those that were added, and letters about late ones.
 
-        A reading is late when its row has been made, or is complete because its asset has sent newer readings.
+        A reading is late when its row has been made, or is complete because its asset has sent newer readings. One that
+        only repeats the last one of its sensor is counted, without a letter.
         """
         place, ts = readings.place, readings.ts
-        complete = np.full(len(place), NEVER, np.int64)
-        late = np.zeros(len(place), bool)
-        is_new = ts > self._newest[place]
-        if self._made is not None:
-            made = self._made[place]
-            late = (ts <= made) & (ts > made - SAME_STREAM_MS)
-            complete = np.where(late, made, NEVER)
+        complete = self.before.until(place, ts)
+        late = complete > NEVER
+        is_new = ts > self._last.ts[place]
         for own, asset, index in self._by_class(place):
             rows, clocks = self.rows[index], self._clocks[index]
             arrived = Arrived(asset, rows.edge_of(ts[own]), ts[own], is_new[own], readings.partition[own])
             late[own] |= clocks.late(arrived, rows.edge, now)
             self._delays[index].hear(asset, ts[own], readings.arrival[own])
         kept = readings.only(~late) if late.any() else readings
-        self.add(kept.columns, now, kept.partition)
+        self._add(kept.columns, now, kept.partition)
+        if late.any():
+            late = self._without_repeated(readings, late)
+        self._last.hear(*readings.columns)
         if not late.any():
             return kept.columns, []
         for own, asset, index in self._by_class(place):
@@ -94,13 +94,24 @@ class TaskRows:
         self._note_late(readings.only(late))
         return kept.columns, late_letters(self._routes, readings.only(late), complete[late])
 
-    def add(self, readings: Columns, now: float, partition: NDArray[np.int64] | None = None) -> None:
-        """Add readings that are not late. `partition`: [N]; None: no longer known."""
+    def add(self, readings: Columns, now: float) -> None:
+        """Add readings of an earlier process that are not late."""
+        self._last.hear(*readings)
+        self._add(readings, now, None)
+
+    def _add(self, readings: Columns, now: float, partition: NDArray[np.int64] | None) -> None:
+        """`partition`: [N]; None: no longer known."""
         place, ts, value = readings
-        np.maximum.at(self._newest, place, ts)
         for own, asset, index in self._by_class(place):
             self.rows[index].add(asset, self._routes.sensor[place[own]], ts[own], value[own])
             self._clocks[index].hear(asset, ts[own], now, None if partition is None else partition[own])
+
+    def _without_repeated(self, readings: Readings, late: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """`late` [N] without readings that repeat the last one of their sensor. Counts these, and contradictions."""
+        compared = self._last.compared(*readings.columns)
+        self.repeated += int((late & compared.is_repeated).sum())
+        self._conflicts += int((late & compared.is_conflicting).sum())
+        return late & ~compared.is_repeated
 
     def _note_late(self, late: Readings) -> None:
         for own, asset, index in self._by_class(late.place):
@@ -242,8 +253,8 @@ class TaskRows:
 
     @property
     def conflicts(self) -> int:
-        """Good readings ignored because another of the same sensor and instant has a larger value."""
-        return sum(rows.conflicts for rows in self.rows)
+        """Good readings ignored because another of the same sensor and instant has a larger value, or came first."""
+        return self._conflicts + sum(rows.conflicts for rows in self.rows)
 
     def _own(self, shard: int) -> list[NDArray[np.int64]]:
         """For each class, the assets of a shard (indices)."""
@@ -269,17 +280,9 @@ class TaskRows:
                 continue
             former = state[equipment.name]
             positions, assets = rows.restore(former)
-            self._newest[self._places(index, assets)] = rows.newest_of_sensors(assets)
+            self._last.restore(self._places(index, assets), *rows.last_readings(assets))
             if "clocks" in former:
                 clocks.restore(former["clocks"], positions, assets)
                 delays.restore(former["delays"], positions, assets)
             else:
-                clocks.newest[assets] = rows.newest()[assets]
-
-
-def _made_until(routes: SensorIndex) -> NDArray[np.int64] | None:
-    """[places]: the last row (ms) that a drained job made for the asset; None without one."""
-    made = routes.spec.made_until
-    if not made:
-        return None
-    return np.array([made.get(asset, NEVER) for asset, _ in routes.names], np.int64)
+                clocks.begin_at(assets, rows.newest()[assets])

@@ -13,8 +13,9 @@ BAD_VALUE = "bad-value"  # a value or quality that is neither a number nor a kno
 UNKNOWN_TAG = "unknown-tag"  # an asset, sensor or tag that the site does not have
 LATE = "late"  # its row in the stream is complete
 FUTURE = "future"  # further ahead of the clock than the stream allows
+RESET = "reset"  # it waited for its row when the state of its asset was reset
 
 REASONS = (
     *(BAD_JSON, BAD_AVRO, BAD_PROTOBUF, BAD_INFLUX, TOO_LARGE),
-    *(MISSING_FIELD, BAD_TIMESTAMP, BAD_VALUE, UNKNOWN_TAG, LATE, FUTURE),
+    *(MISSING_FIELD, BAD_TIMESTAMP, BAD_VALUE, UNKNOWN_TAG, LATE, FUTURE, RESET),
 )

@@ -26,6 +26,8 @@ _OF_ONE_SUBMISSION = (
     "start_ms",
     "start_offsets",
     "made_until",
+    "reset_assets",
+    "reset_ms",
     "partitions",
     "anomaly_partitions",
     "instance",

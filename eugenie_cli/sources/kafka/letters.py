@@ -44,7 +44,7 @@ def opened(records: Sequence[bytes | None], *, is_text: bool) -> Letters:
             letters.unusable.append((number, letter))
             continue
         payload = letter["payload"].encode()
-        if letter["reason"] == reject_reasons.LATE:
+        if letter["reason"] in (reject_reasons.LATE, reject_reasons.RESET):
             letters.late.append((number, payload if payload.startswith(b"[") else b"[" + payload + b"]"))
         elif not is_text:  # bytes that are not UTF-8 stand in a letter as \\xNN, and would be read as other numbers
             letters.unusable.append((number, "a binary message cannot be read again from a letter"))

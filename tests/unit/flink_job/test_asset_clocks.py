@@ -13,8 +13,9 @@ from eugenie_cli.flink_job.asset_clocks import FIRST_HOLD_MS, LEARNT_AFTER, Arri
 from eugenie_cli.flink_job.instants import NEVER
 
 from .conftest import class_spec
+from .test_newest_instants import that_counts
 
-BOUND, STEP = 2_000, 1_000
+BOUND, STEP, SECOND = 2_000, 1_000, 1_000
 SPEC = class_spec(step_ms=STEP, max_gap_ms=10_000)
 
 
@@ -24,13 +25,13 @@ def edges(ts: np.ndarray) -> np.ndarray:
 
 def one_by_one(sent: list[tuple[int, int]], count: int) -> list[bool]:
     """Which readings (asset, ts) are late, by the definition."""
-    newest: dict[int, int] = {}
+    taken: dict[int, list[int]] = {asset: [] for asset in range(count)}
     late = []
     for asset, ts in sent:
-        is_late = asset in newest and -(-ts // STEP) * STEP <= newest[asset] - BOUND - 1
+        is_late = -(-ts // STEP) * STEP <= that_counts(taken[asset]) - BOUND - 1
         late.append(is_late)
         if not is_late:
-            newest[asset] = max(ts, newest.get(asset, ts))
+            taken[asset].append(ts)
     return late
 
 
@@ -174,6 +175,39 @@ def test_two_gateways_of_an_asset_one_behind_the_other(behind_s, is_learnt):
 def test_a_gateway_that_sends_its_blocks_newest_first():
     late = late_of([[1_000 * (10 * block + 9 - age) for age in range(10)] for block in range(30)])
     assert sum(late[:3]) <= 3 * 8 and sum(late[3:]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("interval", [1, 10, 60])
+def test_a_single_leap_makes_nothing_late_and_holds_nothing_up(interval):
+    """One reading is 50 s ahead: the clock does not follow it, and rows are complete as without it."""
+    for leap in (False, True):
+        clocks, late, complete = AssetClocks(1, SPEC, BOUND), 0, []
+        for second in range(0, 1_200, interval):
+            ts = [1_000 * second] + [1_000 * second + 50_000] * (leap and second == 600)
+            arrived = np.array(ts), np.zeros(len(ts), np.int64)
+            mask = clocks.late(
+                Arrived(arrived[1], edges(arrived[0]), arrived[0], np.ones(len(ts), bool), arrived[1]),
+                np.full(1, NEVER), 1_000.0 * second,
+            )  # fmt: skip
+            clocks.hear(arrived[1][~mask], arrived[0][~mask], 1_000.0 * second)
+            late += int(mask.sum())
+            at = [1_000 * (second + later) for later in (0, 4, 9) if later < interval]
+            complete += [(now, int(clocks.complete(float(now))[0])) for now in at]
+        assert late == 0
+        if not leap:
+            undisturbed = complete
+    for (now, until), (_, without) in zip(complete, undisturbed, strict=True):
+        assert without - SECOND <= until <= max(now - BOUND, without)
+
+
+def test_a_clock_that_leaps_and_stays_is_followed_by_its_next_reading():
+    late = late_of([[1_000 * second + 20_000 * (second >= 50)] for second in range(100)])
+    assert sum(late) == 0
+    clocks = AssetClocks(1, SPEC, BOUND)
+    for ts in (*range(0, 50_000, 1_000), 70_000, 71_000):
+        clocks.hear(np.array([0]), np.array([ts]), float(ts))
+    assert clocks.newest.tolist() == [71_000]
 
 
 def test_a_single_reading_out_of_order_delays_no_rows():

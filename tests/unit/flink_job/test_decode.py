@@ -70,13 +70,16 @@ def test_tasks_learn_which_partitions_were_heard(job_spec, parallelism):
     decoder = Decoder(job_spec(parallelism=parallelism))
     assets = {task: f"p{1 + task}" for task in range(parallelism)}
     everywhere = decoder.decode(messages([message("p9", "x", START)], partition=3), START)
-    assert {task: share.heard for task, share in everywhere.items()} == dict.fromkeys(assets, (3,))
+    assert {task: share.heard for task, share in everywhere.items()} == {task: {3: (0, 0)} for task in assets}
     # within a second only tasks that get something, and then what was heard since their last share
-    first = decoder.decode(messages([message("p1", "a", START)], partition=4), START + 500)
-    assert [share.heard for share in first.values()] == [(4,)]
+    first = decoder.decode(messages([message("p1", "a", START)], partition=4, first_offset=7), START + 500)
+    assert [share.heard for share in first.values()] == [{4: (7, 7)}]
+    assert len(decoder.decode(messages([b"{"] * 2, partition=4, first_offset=8), START + 600)) == 1  # its letters
     later = decoder.decode(messages([b"{"], partition=5), START + 1_000)
     assert len(later) == parallelism
-    assert sorted(share.heard for share in later.values()) == [(4, 5), (5,)][2 - parallelism :]
+    (of_first,) = first
+    assert later.pop(0).heard == {5: (0, 0), **({4: (7, 7)} if of_first else {})}
+    assert [share.heard for share in later.values()] == [{4: (7, 9), 5: (0, 0)}] * (parallelism - 1)
 
 
 def test_readings_keep_the_position_and_arrival_of_their_message(job_spec):

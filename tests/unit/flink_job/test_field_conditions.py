@@ -18,6 +18,7 @@ def test_the_others_are_scored_as_if_nothing_had_happened(name):
     assert not outcome.unaccounted()
     check_dead_letters(expected, outcome)
     assert outcome.ignored == expected.ignored
+    assert is_as(outcome.repeated, expected.repeated), outcome.repeated
     assert is_as(outcome.conflicts, expected.conflicts), outcome.conflicts
     for asset in ASSETS:
         if asset in expected.odd and expected.same is None:

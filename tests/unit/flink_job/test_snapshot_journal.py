@@ -62,19 +62,23 @@ class State:
     """Flink's state of a shard."""
 
     def __init__(self) -> None:
-        self.rows, self.journal, self.names = Value(), Pieces(), Value()
+        self.rows, self.journal, self.names, self.resets = Value(), Pieces(), Value(), Value()
+
+    @property
+    def all(self):
+        return self.rows, self.journal, self.names, self.resets
 
     def shard(self, spec: JobSpec, number: int = 0) -> KeptShard:
         routes = SensorIndex(spec)
         rows = TaskRows(routes, (number,))
-        return KeptShard(rows, ShardState(routes, rows, number, (self.rows, self.journal, self.names)))
+        return KeptShard(rows, ShardState(routes, rows, number, self.all))
 
 
 class KeptShard:
     """A task of one shard and its state, used as the operator uses them."""
 
     def __init__(self, rows: TaskRows, state: ShardState) -> None:
-        self.rows, self.state, self.orphans = rows, state, state.orphans
+        self.rows, self.state, self.orphans, self.reset_assets = rows, state, state.orphans, state.reset_assets
 
     def take(self, readings: Readings, now: float) -> list[tuple[str, bytes]]:
         taken, letters = self.rows.take(readings, now)
@@ -212,7 +216,7 @@ def test_the_shards_of_a_task_are_restored_independently(release) -> None:
     for order in ((0, 1), (1, 0)):
         rows = TaskRows(routes, (0, 1))
         for shard in order:
-            ShardState(routes, rows, shard, (states[shard].rows, states[shard].journal, states[shard].names))
+            ShardState(routes, rows, shard, states[shard].all)
         rows.finish()
         first = {
             asset: edge

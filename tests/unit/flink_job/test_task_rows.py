@@ -168,7 +168,7 @@ def test_rows_of_a_drained_job_are_not_made_again(job_spec, asset, ts, late):
 def test_letters_about_a_long_late_message_are_readable_and_name_one_asset_each(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = TaskRows(routes, (0,))
-    shard.take(readings(routes, ("p1", "a", 10**6, 1), ("p2", "a", 10**6, 1)), 0.0)
+    shard.take(readings(routes, *((name, "a", 10**6 - age, 1) for name in ("p1", "p2") for age in (1_000, 0))), 0.0)
     late = readings(routes, *((asset, "a", 1_000 * second, 1.0) for second in range(450) for asset in ("p1", "p2")))
     _, letters = shard.take(late._replace(offset=np.full(900, 7), partition=np.zeros(900, np.int64)), 0.0)
     payloads = [json.loads(json.loads(letter)["payload"]) for _, letter in letters]
@@ -181,9 +181,38 @@ def test_letters_about_a_long_late_message_are_readable_and_name_one_asset_each(
 def test_a_letter_names_the_rows_of_the_running_job_not_those_of_a_drained_one(job_spec):
     routes = SensorIndex(job_spec(made_until={"p1": MADE}, **ONE_SHARD))
     shard = TaskRows(routes, (0,))
-    shard.take(readings(routes, ("p1", "a", 9 * MADE, 1)), 0.0)
+    shard.take(readings(routes, ("p1", "a", 9 * MADE - 1_000, 1), ("p1", "a", 9 * MADE, 1)), 0.0)
     _, ((_, letter),) = shard.take(readings(routes, ("p1", "a", 8 * MADE, 1)), 0.0)
     assert iso(9 * MADE - 2_001) in json.loads(letter)["detail"]
+
+
+def test_a_polled_unchanged_value_is_counted_without_a_letter(job_spec):
+    """Its row has been made; a change at the same instant is a conflict, and late."""
+    routes = SensorIndex(job_spec(assets={"p1": "pump"}, **ONE_SHARD))
+    shard, start = TaskRows(routes, (0,)), 1_000_000
+    sent = [("p1", "b", start, 1.0), ("p1", "a", start, 1.0)]
+    for second in range(1, 30):
+        value = {17: 2.0, 18: 2.0, 25: math.nan}.get(second, 1.0)
+        sent += [("p1", "a", start + 1_000 * second, 1.0), ("p1", "b", start, value)]
+    for split in (1, 5, len(sent)):
+        shard, letters = TaskRows(routes, (0,)), []
+        for begin in range(0, len(sent), split):
+            _, more = shard.take(readings(routes, *sent[begin : begin + split]), 1_000.0 * begin)
+            letters += more
+        refused = [json.loads(json.loads(letter)["payload"])["value"] for _, letter in letters]
+        assert refused == [2.0, 1.0, None, 1.0]  # every change is told once
+        assert (shard.repeated, shard.conflicts) == (29 - 2 - 4, 2)
+        assert len(shard.pending(0)[0]) == len(sent) - shard.repeated - len(letters)
+        assert shard.late_by["p1"][0] == len(letters)
+
+
+def test_a_late_value_that_is_polled_again_is_told_once(job_spec):
+    routes = SensorIndex(job_spec(assets={"p1": "pump"}, **ONE_SHARD))
+    shard, start, letters = TaskRows(routes, (0,)), 1_000_000, []
+    for second in range(30):
+        sent = [("p1", "a", start + 1_000 * second, 1.0)] + [("p1", "b", start + 5_000, 7.0)] * (second > 20)
+        letters += shard.take(readings(routes, *sent), 1_000.0 * second)[1]
+    assert len(letters) == 1 and shard.repeated == 8
 
 
 def test_repeated_values_are_no_disorder_after_a_restart_either(job_spec):
