@@ -113,6 +113,24 @@ def stop(
 
 
 @app.command()
+def reset(
+    assets: Annotated[list[str], typer.Argument(metavar="ASSET", help="Assets to begin anew.", show_default=False)],
+    site: SiteOption = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Let the running job forget assets: clocks, windows, open anomalies. The others go on."""
+    from eugenie_cli.site.load import open_site
+    from eugenie_cli.streaming.reset import reset as reset_assets
+
+    console = Console()
+    done = reset_assets(open_site(site), assets, console)
+    if output is Output.json:
+        console.json(done)
+        return
+    console.line(f"job {done.job_id}: resumed from {done.resumed_from}, without the state of {', '.join(assets)}")
+
+
+@app.command()
 def logs(
     site: SiteOption = None,
     lines: LinesOption = 100,

@@ -61,8 +61,10 @@ def _rows(job: StreamStatus) -> Iterator[tuple[str, str]]:
         yield "dead letters", letters or "none"
         if job.ignored_readings:
             yield "ignored", f"{job.ignored_readings:,} readings of tags that the site does not have"
+        if job.repeated_readings:
+            yield "repeated", f"{job.repeated_readings:,} readings of an unchanged instant and value"
         if job.conflicting_readings:
-            yield "conflicts", f"{job.conflicting_readings:,} readings beside a larger one at the instant"
+            yield "conflicts", f"{job.conflicting_readings:,} readings beside another one at the instant"
     if job.model_server is not None:
         server = job.model_server
         versions = ", ".join(f"{name} {version}" for name, version in server.models.items() if version is not None)

@@ -22,7 +22,7 @@ from eugenie_cli.streaming.asset_reports import METRIC
 
 CALLS, WINDOWS, MILLIS = "predictCalls", "predictWindows", "predictMillis"
 DEAD_LETTERS = "deadLetters_"
-IGNORED, CONFLICTS = "ignoredReadings", "conflictingReadings"
+IGNORED, REPEATED, CONFLICTS = "ignoredReadings", "repeatedReadings", "conflictingReadings"
 
 RUNNING_TIME = "runningTime"
 """How long the job had been running when its figures were fetched, in ms."""
@@ -32,7 +32,7 @@ _BUSY, _BACK_PRESSURED = "busyTimeMsPerSecond", "backPressuredTimeMsPerSecond"
 _WATERMARK = "currentInputWatermark"
 _SOURCE = re.compile(rf"Source__[^.]*\.{_IN}")
 _SCORES = re.compile(rf"scores\b[^.]*Writer[^.]*\.{_OUT}")
-_COUNTER = re.compile(rf"\.({CALLS}|{WINDOWS}|{MILLIS}|{IGNORED}|{CONFLICTS}|{DEAD_LETTERS}[\w-]+)$")
+_COUNTER = re.compile(rf"\.({CALLS}|{WINDOWS}|{MILLIS}|{IGNORED}|{REPEATED}|{CONFLICTS}|{DEAD_LETTERS}[\w-]+)$")
 
 FRESH_S = 2.0
 """Figures up to this age count as fresh: rates are averages of a minute."""
@@ -73,8 +73,10 @@ class JobMetrics:
     dead_letters: dict[str, int] = field(default_factory=dict)
     ignored_readings: int = 0
     """Of tags that the site does not have, with `unknown: ignore`; includes earlier runs whose state was resumed."""
+    repeated_readings: int = 0
+    """That repeated the last one of their sensor after its row was made; includes earlier runs, as above."""
     conflicting_readings: int = 0
-    """Good readings of which the rows took another one of the same sensor and instant, with a larger value."""
+    """Good readings of which the rows took another one of the same sensor and instant, larger or earlier."""
     operators: tuple[OperatorLoad, ...] = ()
     of_assets: dict[str, float] = field(default_factory=dict)
     """Figures of single assets, by the names of their metrics: see `asset_reports`."""
@@ -134,6 +136,7 @@ def read_metrics(rest: FlinkRest, job: dict[str, Any]) -> JobMetrics:
         predict_ms=counts[MILLIS],
         dead_letters=letters,
         ignored_readings=counts[IGNORED],
+        repeated_readings=counts[REPEATED],
         conflicting_readings=counts[CONFLICTS],
         operators=tuple(loads),
         of_assets=of_assets,

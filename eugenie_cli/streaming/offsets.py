@@ -61,13 +61,8 @@ def check(topic: TopicState, last_identity: str | None, positions: Mapping[int, 
 
     Raises EugenieError (REFUSED) when the positions belong to another topic.
     """
-    if positions and None not in (last_identity, topic.identity) and last_identity != topic.identity:
-        raise EugenieError(
-            f"topic {topic.name} was recreated since the last job read it: that job's offsets belong to the former"
-            " topic of this name",
-            READ_NEW_TOPIC,
-            ExitCode.REFUSED,
-        )
+    if positions:
+        check_identity(topic.name, topic.identity, last_identity)
     beyond = [
         f"  partition {number}: read up to {offset}, "
         + (f"but it ends at {topic.end[number]}" if number in topic.end else "but the partition does not exist")
@@ -87,6 +82,22 @@ def check(topic: TopicState, last_identity: str | None, positions: Mapping[int, 
         for number, offset in sorted(positions.items())
         if offset < (begin := topic.begin[number])
     ]
+
+
+def check_identity(topic: str, identity: str | None, last_identity: str | None) -> None:
+    """Raise EugenieError (REFUSED) when a topic is not the one that the last job read."""
+    if is_another(identity, last_identity):
+        raise EugenieError(
+            f"topic {topic} was recreated since the last job read it: that job's offsets belong to the former topic of"
+            " this name",
+            READ_NEW_TOPIC,
+            ExitCode.REFUSED,
+        )
+
+
+def is_another(identity: str | None, last_identity: str | None) -> bool:
+    """Whether two ids are those of different topics; False while either is unknown."""
+    return None not in (identity, last_identity) and identity != last_identity
 
 
 def while_running(topic: TopicState, last_identity: str | None, read: Mapping[int, int]) -> list[str]:

@@ -11,7 +11,7 @@ from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.kafka import KafkaAccess
-from eugenie_cli.streaming import offsets, other_instances, start_position
+from eugenie_cli.streaming import made_rows, offsets, other_instances, start_position
 from eugenie_cli.streaming.job import SiteJob
 from eugenie_cli.streaming.start_position import AUTO, EARLIEST, LATEST, SAVEPOINT, Snapshot, Start
 
@@ -43,7 +43,14 @@ def find(job: SiteJob, last: JobRecord | None, requested: Start, progress: Progr
     made_until = last.made_until if last is not None else {}
     if requested.kind not in (AUTO, SAVEPOINT):
         begin_at = _requested_offsets(kafka, topic, requested)
-        return Place(None, topic.identity, begin_at, begin_at, made_until if requested.kind == LATEST else {})
+        made_until = made_until if requested.kind == LATEST else {}
+        if last is not None and _is_recreated(topic, last):
+            progress.say(
+                f"topic {topic.name} was recreated since the last job read it: the new job begins in the new topic;"
+                " it does not repeat the last rows of the former job"
+            )
+            made_until = {**made_until, **made_rows.made_until(job)}
+        return Place(None, topic.identity, begin_at, begin_at, made_until)
     committed = positions.committed(kafka, job.group, topic.name)
     state = start_position.state(rest, last, requested)
     if state is not None:
@@ -86,14 +93,21 @@ def _requested_offsets(kafka: KafkaAccess, topic: TopicState, requested: Start) 
 
 
 def _after_a_drain(topic: TopicState, last: JobRecord, committed: Mapping[int, int], progress: Progress) -> Place:
-    if None not in (last.topic, topic.identity) and last.topic != topic.identity:
+    if offsets.is_another(topic.identity, last.topic):
         progress.say(f"topic {topic.name} was recreated since the stream was drained: starting at its first record")
-        return Place(None, topic.identity, topic.begin, topic.begin)
+        made_until = last.made_until if _is_recreated(topic, last) else {}
+        return Place(None, topic.identity, topic.begin, topic.begin, made_until)
     _say_lost(offsets.check(topic, last.topic, last.resumes_at), progress)
     # a partition that the drained job found empty, or that was added since, starts at its first record
     read = {**committed, **last.resumes_at}
     start = {number: max(read.get(number, 0), begin) for number, begin in topic.begin.items()}
     return Place(None, topic.identity, start, start, last.made_until)
+
+
+def _is_recreated(topic: TopicState, last: JobRecord) -> bool:
+    """Whether the last job read a topic of this name that no longer exists."""
+    name = last.shape.get("kafka", {}).get("readings", topic.name)
+    return bool(name == topic.name) and offsets.is_another(topic.identity, last.topic)
 
 
 def _say_lost(messages: list[str], progress: Progress) -> None:

@@ -31,6 +31,10 @@ _NEXT = (
         "allow the job's user groups and transactional ids that begin with `eugenie.` and the site's name",
     ),
     (
+        re.compile("TopicRecreatedError"),
+        "`eugenie stream submit --start-at earliest` reads the new topic from its first record, with empty windows",
+    ),
+    (
         re.compile("UnknownTopicOrPartitionException|UnknownTopicIdException"),
         "a topic was deleted: `eugenie stream stop`, then `eugenie stream submit`, which creates missing topics",
     ),

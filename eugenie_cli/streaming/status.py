@@ -74,8 +74,10 @@ class StreamStatus:
     """By reason."""
     ignored_readings: int = 0
     """Of tags that the site does not have, with `stream.unknown: ignore`. Continues when a job's state is resumed."""
+    repeated_readings: int = 0
+    """That repeated the last one of their sensor (instant and value) after its row was made. Continues likewise."""
     conflicting_readings: int = 0
-    """Good readings of which the rows took another one of the same sensor and instant, with a larger value."""
+    """Good readings of which the rows took another one of the same sensor and instant, larger or earlier."""
     operators: tuple[OperatorLoad, ...] = ()
     assets: tuple[AssetReport, ...] = ()
     """Assets whose clocks or readings are not as they should be."""
@@ -177,6 +179,7 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
         predict_mean_ms=round(metrics.predict_ms / metrics.predict_calls, 1) if metrics.predict_calls else None,
         dead_letters=metrics.dead_letters,
         ignored_readings=metrics.ignored_readings,
+        repeated_readings=metrics.repeated_readings,
         conflicting_readings=metrics.conflicting_readings,
         operators=metrics.operators,
         assets=read_reports(metrics.of_assets, site.assets),

@@ -10,9 +10,8 @@ from eugenie_cli.engines.flink_rest import ENDED, SavepointError
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.field_types import parse_instant, to_ms
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import crash_loop, resume_point, savepoints, start_position
+from eugenie_cli.streaming import crash_loop, made_rows, resume_point, savepoints, start_position
 from eugenie_cli.streaming.job import SiteJob, job_of
 from eugenie_cli.streaming.lag import behind, read_offsets, wait_until_caught_up
 from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snapshot
@@ -22,9 +21,6 @@ STOPPED_WITHIN_S = 120.0
 FROM_CHECKPOINT = (
     "the next job resumes from its last checkpoint; with exactly-once delivery nothing is lost or repeated"
 )
-
-LAST_ROWS = 50_000
-"""Score records per partition that are searched for the last row of each asset: enough for thousands of assets."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +131,11 @@ def conclude(job: SiteJob, known: JobRecord, drained: Drained | None, progress: 
     ended = _offsets(job, drained, progress)
     # a source that ends does not commit its final offsets to Kafka
     positions.commit(job.kafka, job.group, job.readings, ended)
-    completed: dict[str, int] = {}
-    for row in positions.last_records(job.kafka, str(job.kafka.topics.scores), LAST_ROWS):
-        if row.get("asset") in job.assets:
-            completed[row["asset"]] = max(completed.get(row["asset"], 0), to_ms(parse_instant(row["ts"])))
     concluded = replace(
-        known, savepoint=None, offsets={str(number): offset for number, offset in ended.items()}, made_until=completed
+        known,
+        savepoint=None,
+        offsets={str(number): offset for number, offset in ended.items()},
+        made_until=made_rows.made_until(job),
     )
     job_record.save(job.workspace, concluded)
     return concluded

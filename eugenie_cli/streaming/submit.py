@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 
 from eugenie_cli.broker import positions, topic_settings, topics, transactions
@@ -20,6 +22,7 @@ from eugenie_cli.streaming import (
     flink_libraries,
     instance,
     launch,
+    offsets,
     other_instances,
     package,
     plant_changes,
@@ -63,6 +66,7 @@ def submit(
     upgrade: bool = False,
     lost: bool = False,
     beside: bool = False,
+    reset: Collection[str] = (),
 ) -> Submission:
     """Submit the site's stream job unless it is running, and wait for its first checkpoint.
 
@@ -75,7 +79,7 @@ def submit(
     everything that can be checked is checked before the old job stops. A job that fails again and again is replaced
     when the start is "earliest", "latest" or an instant, which needs nothing of it. The supervisor sets `lost`: a job
     that the cluster lost is submitted again, unless it was stopped or submitted meanwhile. `beside`: start even if a
-    job of the site from another workspace is running.
+    job of the site from another workspace is running. `reset`: assets whose state an upgrade drops.
 
     Raises EugenieError when an engine or the model server is unreachable (UNREACHABLE), when the models, the
     parallelism or the state of the last job do not fit the site file (REFUSED), or when the job fails.
@@ -87,7 +91,7 @@ def submit(
             "--upgrade resumes where the job is", "leave out --start-at and --from-savepoint", ExitCode.USAGE
         )
     job = job_of(site)
-    how = How(upgrade, lost, beside)
+    how = How(upgrade, lost, beside, tuple(dict.fromkeys(reset)))
     with job_record.changing(job.workspace):
         done = _submit(site, job, requested, how, progress)
     if done.started:
@@ -102,6 +106,8 @@ class How:
     upgrade: bool
     lost: bool
     beside: bool
+    reset: tuple[str, ...]
+    """Assets whose state the new job drops."""
 
 
 def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Progress) -> Submission:
@@ -134,13 +140,14 @@ def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Prog
     shape = shape_of(spec, package.code_digest()[:DIGEST])
     if running is not None and not replacing:
         changed = check_upgrade(running, last, shape)
-        if not changed:
+        if not changed and not how.reset:
             if loop is not None:
                 progress.say(str(loop))
             progress.say(f"the stream job of {job.site_name} is already running as the site file specifies")
             return Submission(running, submission.page(rest, running), False, None, "")
         made_until = last.made_until if last is not None else {}
         place = Place(None, positions.identity(job.kafka, job.readings), made_until=made_until)
+        offsets.check_identity(job.readings, place.topic, last.topic if last is not None else None)
         _say_changes(last, shape, changed, progress)
     else:
         if not (how.lost or how.beside):
@@ -155,6 +162,8 @@ def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Prog
         submission.say_origin(last, requested, place.state, progress)
 
     spec = replace(spec, start_offsets=_by_text(place.start_offsets), made_until=place.made_until)
+    if how.reset:
+        spec = replace(spec, reset_assets=how.reset, reset_ms=int(time.time() * 1000))
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
     settings = rest.settings()
     with packaged(workspace, rest, spec) as request:

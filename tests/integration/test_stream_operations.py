@@ -58,6 +58,7 @@ from eugenie_cli.streaming.logs import logs
 from eugenie_cli.streaming.metrics import FRESH_S
 from eugenie_cli.streaming.offline_replay import score
 from eugenie_cli.streaming.replay import choose, replay
+from eugenie_cli.streaming.reset import reset
 from eugenie_cli.streaming.start_position import Start
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
@@ -478,6 +479,7 @@ def check_an_asset_that_leaves_with_its_anomaly_open(plant: Plant) -> None:
     send_a_minute(site, 0, ASSETS)
     opened = await_anomaly(site, gone, "open")
     check_a_transaction_that_another_program_left_open_is_named(plant)
+    check_an_asset_begins_anew_and_the_others_go_on(plant)
 
     document = yaml.safe_load(plant.file.read_text())
     del document["assets"][gone]
@@ -524,6 +526,26 @@ def check_names_and_time_may_come_from_the_record(plant: Plant) -> None:
     plant.change(kafka={"readings": {name: {"path": name} for name in ("asset", "sensor", "tag", "quality")}})
 
 
+def check_an_asset_begins_anew_and_the_others_go_on(plant: Plant) -> None:
+    """Its anomaly closes, its waiting readings become letters; the anomaly of another stays open."""
+    site, (anew, other) = plant.site, ASSETS[:2]
+    opened = {asset: await_anomaly(site, asset, "open") for asset in (anew, other)}
+    assert run("reset", anew, "--site", str(plant.file)).strip().endswith(f"without the state of {anew}")
+    replay_lines(plant, plant.file.with_name("more.jsonl"), b"[]")  # the job begins with its first message
+    assert await_anomaly(site, anew, "closed", opened[anew]["id"])["reason"] == "reset"
+    (letter,) = [
+        letter for letter in map(json.loads, records(site, site.topics.dead_letters)) if letter["reason"] == "reset"
+    ]
+    waited = json.loads(letter["payload"])
+    assert len(waited) == letter["count"] > 0 and {reading["asset"] for reading in waited} == {anew}
+    assert not any(
+        (record["id"], record["state"]) == (opened[other]["id"], "closed")
+        for record in map(json.loads, records(site, site.topics.anomalies))
+    )
+    with pytest.raises(EugenieError, match=r"no asset pump-10 \(did you mean"):
+        reset(site, ["pump-10"])
+
+
 def send_a_minute(site: Site, minute: int, assets: tuple[str, ...]) -> None:
     """One reading per second of each sensor, all anomalous, from an hour after the start of the history."""
     with Producer(site) as producer:
@@ -534,11 +556,12 @@ def send_a_minute(site: Site, minute: int, assets: tuple[str, ...]) -> None:
                 producer.send(str(site.topics.readings), asset, json.dumps(reading).encode())
 
 
-def await_anomaly(site: Site, asset: str, state: str) -> dict[str, Any]:
+def await_anomaly(site: Site, asset: str, state: str, identity: str | None = None) -> dict[str, Any]:
+    """The last record of an asset's anomaly in this state. `identity`: of which anomaly; None: of any."""
     deadline = time.monotonic() + WITHIN_S
     while time.monotonic() < deadline:
         for anomaly in reversed([json.loads(text) for text in records(site, site.topics.anomalies)]):
-            if (anomaly["asset"], anomaly["state"]) == (asset, state):
+            if (anomaly["asset"], anomaly["state"]) == (asset, state) and identity in (None, anomaly["id"]):
                 return anomaly
         time.sleep(0.5)
     pytest.fail(f"no anomaly of {asset} is {state} within {WITHIN_S:.0f} s")
@@ -670,13 +693,46 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     counts = [int(words.split(": ")[1].split()[0]) for words in log.lines if "removed by retention" in words]
     assert sum(counts) == 40 == sum(ends.values()) - sum(resume.offsets.values())
 
-    admin.delete_topics([topic])[topic].result(30)
+    check_a_topic_that_is_made_anew_while_the_job_runs(plant, admin)
+
+
+def check_a_topic_that_is_made_anew_while_the_job_runs(plant: Plant, admin: AdminClient) -> None:
+    """The job does not go on in it. The next one begins anew; no row is written twice, although readings are resent."""
+    site, topic = plant.site, str(plant.site.topics.readings)
+    before = ends(site, site.topics.scores)
+    job, first = submit(site).job_id, int(time.time()) + 1
+    send_seconds(site, first, first + 30)
+    until(lambda now: now.lag == 0, site)
     deadline = time.monotonic() + WITHIN_S
-    while topic in admin.list_topics(timeout=10).topics:
+    while len(records(site, site.topics.scores, before)) < 40:
         assert time.monotonic() < deadline
+        time.sleep(0.5)
+    rest = FlinkRest(plant.flink)
+
+    admin.delete_topics([topic])[topic].result(30)
+    while topic in admin.list_topics(timeout=10).topics:
+        assert time.monotonic() < deadline + WITHIN_S
         time.sleep(0.2)
-    replay_lines(plant, plant.file.with_name("more.jsonl"), *[b"[]"] * 3)
+    submitting.topics.ensure(site.kafka_access)
+    send_seconds(site, first, first + 40)
+    while crash_loop.of(rest, job) is None:
+        assert time.monotonic() < deadline + 2 * WITHIN_S, status(site)
+        time.sleep(0.5)
+    assert "TopicRecreatedError" in str(crash_loop.of(rest, job))
     with pytest.raises(EugenieError, match="was recreated") as raised:
-        submit(site)
+        submit(site, upgrade=True, parallelism=2)
     assert raised.value.exit_code is ExitCode.REFUSED and "--start-at earliest" in str(raised.value.hint)
-    assert status(site).state == "FINISHED" and job_record.load(workspace_of(site)) == last
+
+    assert submit(site, start="earliest").started
+    stop(site, drain=True)
+    rows = Counter((row["asset"], row["ts"]) for row in map(json.loads, records(site, site.topics.scores, before)))
+    assert max(rows.values()) == 1
+    assert {(asset, iso(1_000 * second)) for asset in ASSETS[:2] for second in range(first, first + 40)} <= set(rows)
+
+
+def send_seconds(site: Site, begin: int, end: int) -> None:
+    """One reading of each sensor of two assets per second, from `begin` to before `end` (s since 1970)."""
+    with Producer(site) as producer:
+        for second, asset, name in itertools.product(range(begin, end), ASSETS[:2], NAMES):
+            reading = {"asset": asset, "sensor": name, "ts": iso(1_000 * second), "value": 1.0}
+            producer.send(str(site.topics.readings), asset, json.dumps(reading).encode())

@@ -19,6 +19,8 @@ AUTO, SAVEPOINT, LATEST, EARLIEST = Start("auto"), Start("savepoint"), Start("la
 STATE = Snapshot("savepoint", "file:/s")
 MADE = {"p-1": 1_767_866_400_000}
 LAST = JobRecord("job", "http://x", savepoint=STATE.path, topic="one", made_until=MADE)
+NEWER = {"p-2": 1_767_866_500_000}
+"""The last rows according to the score records."""
 DRAINED = replace(LAST, savepoint=None, drained=True, offsets={"0": 40, "1": 7})
 
 RESUMED = replace(LAST, savepoint=None, resumed_from=STATE.path, offsets={"0": 40})
@@ -50,6 +52,7 @@ def found(site_of, monkeypatch):
         monkeypatch.setattr(resume_point.positions, "look", lambda *_: topic)
         monkeypatch.setattr(resume_point.positions, "committed", lambda *_: case.committed)
         monkeypatch.setattr(resume_point.other_instances, "committed", lambda _: case.others)
+        monkeypatch.setattr(resume_point.made_rows, "made_until", lambda _: NEWER)
         monkeypatch.setattr(resume_point, "at", lambda *_: None if case.remote else case.state)
         state = None if case.state is None else STATE
         monkeypatch.setattr(resume_point.start_position, "state", lambda *_: state)
@@ -115,6 +118,27 @@ def test_what_differs_from_a_plain_continuation_is_said(found, case, offsets, wo
     assert re.search(words, message), message
 
 
+@pytest.mark.parametrize(
+    ("case", "offsets", "made_until"),
+    [
+        (Case(EARLIEST, last=LAST, topic="two"), {0: 0, 1: 0}, NEWER),
+        (Case(LATEST, last=LAST, topic="two"), {0: 100, 1: 100}, {**MADE, **NEWER}),
+        (Case(last=DRAINED, topic="two"), {0: 0, 1: 0}, MADE),
+    ],
+)
+def test_a_job_that_begins_in_a_new_topic_of_the_name_does_not_repeat_the_last_rows(found, case, offsets, made_until):
+    """Gateways may send readings again of which the former job has made the rows."""
+    place, (said,) = found(case)
+    assert (place.topic, place.offsets, place.made_until) == ("two", offsets, made_until)
+    assert "recreated" in said
+
+
+@pytest.mark.parametrize("case", [Case(EARLIEST, topic="two"), Case(topic="two")])
+def test_rows_of_a_topic_of_another_name_are_not_those_of_this_one(found, case):
+    last = replace(LAST if case.requested is EARLIEST else DRAINED, shape={"kafka": {"readings": "other.readings"}})
+    assert found(replace(case, last=last))[0].made_until == {}
+
+
 def test_a_new_workspace_begins_where_others_of_the_site_are(found):
     """Flink must be told: its own group has no offsets."""
     place, _ = found(Case(others={0: 70, 1: 3}))
@@ -144,4 +168,5 @@ def test_another_topic_of_the_name_is_refused(found, requested, changed, words):
 
 def test_the_user_can_begin_another_topic_anew(found):
     place, said = found(Case(EARLIEST, last=LAST, committed={0: 400}, topic="two", end={0: 12, 1: 0}))
-    assert (place.start_offsets, place.topic, place.state, said) == ({0: 0, 1: 0}, "two", None, [])
+    assert (place.start_offsets, place.topic, place.state) == ({0: 0, 1: 0}, "two", None)
+    assert ["begins in the new topic" in line for line in said] == [True]

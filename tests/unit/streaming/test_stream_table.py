@@ -85,10 +85,11 @@ def test_a_stopped_job_shows_where_it_resumes_and_no_empty_figures():
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
+        ({"repeated_readings": 7_200}, "repeated 7,200 readings of an unchanged instant and value"),
         ({"ignored_readings": 890_807}, "ignored 890,807 readings of tags that the site does not have"),
         (
             {"conflicting_readings": 1_200},
-            "conflicts 1,200 readings beside a larger one at the instant",
+            "conflicts 1,200 readings beside another one at the instant",
         ),
         ({"figures_age_s": 90.0}, "figures STALE: 1.5 min old"),
         ({"figures_age_s": None}, "figures of an unknown age"),
