@@ -50,8 +50,7 @@ def plant(site_factory: Callable[..., Site], name: str, **stream: Any) -> Site:
             }
         },
         assets={asset: {"class": CLASS, "tags": {name: f"{asset}.{name}" for name in NAMES}} for asset in ASSETS},
-        # a partition that waits for its broker is not idle: after a time-out, the others would continue without it
-        stream={"checkpoint": "1s", "out_of_orderness": f"{OUT_OF_ORDER_MS}ms", "idle_timeout": "10m", **stream},
+        stream={"checkpoint": "1s", "out_of_orderness": f"{OUT_OF_ORDER_MS}ms", **stream},
         engines={"slots": 4},
     )
 
