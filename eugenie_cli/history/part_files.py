@@ -143,12 +143,16 @@ def _values(array: pa.Array, kind: type[Number]) -> NDArray[Number]:
 
 
 def _texts(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
-    """(distinct texts, index into them of each row). Every chunk has a dictionary of its own."""
-    numbers: dict[str, int] = {}
-    codes = []
-    for chunk in column.chunks:
-        encoded = chunk if isinstance(chunk, pa.DictionaryArray) else chunk.dictionary_encode()
-        lookup = np.array([numbers.setdefault(text, len(numbers)) for text in encoded.dictionary.to_pylist()], np.int32)
-        if len(encoded):
-            codes.append(lookup[_values(encoded.indices.cast(pa.int32()), np.int32)])
-    return list(numbers), np.concatenate(codes or [np.zeros(0, np.int32)])
+    """(distinct texts, index into them of each row)."""
+    if not len(column):
+        return [], np.zeros(0, np.int32)
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    chunks = [chunk for chunk in column.unify_dictionaries().chunks if len(chunk)]  # each had one of its own
+    texts = chunks[0].dictionary.to_pylist()
+    codes = [_values(chunk.indices.cast(pa.int32()), np.int32) for chunk in chunks]
+    used = np.concatenate(codes) if len(codes) > 1 else codes[0]
+    distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    if len(distinct) < len(texts):
+        used = np.array([distinct[text] for text in texts], np.int32)[used]
+    return list(distinct), used

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -52,15 +52,12 @@ def grades(
                 of_class.setdefault(finding.class_name, []).append(finding)
             else:
                 of_asset.setdefault(finding.asset, []).append(finding)
-    covered = coverage(wanted, stats)
+    figures = _figures(wanted, stats)
     result = []
-    for asset, (first, last) in wanted.of_asset.items():
+    for place, asset in enumerate(wanted.of_asset):
         class_name, settings = equipment[asset]
-        own = slice(first, last)
-        readings = int(stats.readings[own].sum())
-        rows = max(int((stats.normal_cells[own] - stats.stopped_cells[own].sum()).max()), 0)
+        readings, rows, start, end, complete = (column[place] for column in figures)
         needed = settings.model.least_rows
-        held = stats.readings[own] > 0
         against = [*of_asset.get(asset, ()), *of_class.get(class_name, ())]
         against.sort(key=lambda finding: ORDER[finding.severity])
         why = [finding.sentence for finding in against]
@@ -73,21 +70,24 @@ def grades(
             why.insert(0, f"{asset}: {rows:,} rows of normal operation, training needs {needed:,}: import {more} more")
         elif against:
             mark = "doubtful"
-        result.append(
-            Grade(
-                asset,
-                class_name,
-                mark,
-                rows,
-                needed,
-                readings,
-                int(stats.start[own][held].min()) if readings else None,
-                int(stats.end[own].max()) if readings else None,
-                float(np.where(held, covered[own], 0.0).min()),
-                tuple(why),
-            )
-        )
+        span = (start, end) if readings else (None, None)
+        result.append(Grade(asset, class_name, mark, rows, needed, readings, *span, complete, tuple(why)))
     return result
+
+
+def _figures(wanted: Measurements, stats: Statistics) -> tuple[list[Any], ...]:
+    """Of each asset: readings, rows of normal operation, first and last instant, and share of complete rows."""
+    first = [begun for begun, _ in wanted.of_asset.values()]
+    held = stats.readings > 0
+    rows = np.maximum.reduceat(stats.normal_cells, first) - np.add.reduceat(stats.stopped_cells, first)
+    columns = (
+        np.add.reduceat(stats.readings, first),
+        np.maximum(rows, 0),
+        np.minimum.reduceat(np.where(held, stats.start, np.iinfo(np.int64).max), first),
+        np.maximum.reduceat(stats.end, first),
+        np.minimum.reduceat(np.where(held, coverage(wanted, stats), 0.0), first),
+    )
+    return tuple(column.tolist() for column in columns)
 
 
 def worst_first(marks: Sequence[Grade]) -> list[Grade]:
