@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -13,7 +13,7 @@ from eugenie_cli.site.names import named
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.guard import open_importer
 from eugenie_cli.sources.interface import importer_for
-from eugenie_cli.sources.leftovers import leftover_notes, leftovers
+from eugenie_cli.sources.leftovers import Listing, leftover_notes, leftovers
 from eugenie_cli.sources.report import SourceReport
 from eugenie_cli.sources.source_import import Opening, import_source
 from eugenie_cli.sources.windows.browsing import Browsed
@@ -33,13 +33,15 @@ def import_sources(
         raise EugenieError(f"site {site.site} has no sources", hint=f"add `sources` to {site.file}")
     chosen = [source for source in site.sources if not names or source.name in names]
     history, live = open_history(site), tuple(known)
+    listings: dict[str, Listing] = {}
     history.vacuum()
     opened = [
-        Opening(source.name, source.type, partial(importer_for, source, site), history, live) for source in chosen
+        Opening(source.name, source.type, partial(importer_for, source, site), history, live, listings)
+        for source in chosen
     ]
     reports = [import_source(source, progress, again=again) for source in opened]
     _count_conflicts(site, reports)
-    _add_leftovers(site, reports)
+    _add_leftovers(site, reports, listings)
     if not any(report.new + report.changed + report.unchanged for report in reports) and not _only_waiting(reports):
         raise EugenieError(
             "nothing could be imported: " + "; ".join(error for report in reports for error in report.failed),
@@ -73,10 +75,10 @@ def _count_conflicts(site: Site, reports: Sequence[SourceReport]) -> None:
         report.repeated += overlaps.repeated.get(report.source, 0)
 
 
-def _add_leftovers(site: Site, reports: list[SourceReport]) -> None:
+def _add_leftovers(site: Site, reports: list[SourceReport], listings: Mapping[str, Listing]) -> None:
     """Add the leftovers of every source, imported now or not, to the reports."""
     by_name = {report.source: report for report in reports}
-    for leftover in leftovers(site, open_history(site).sources()):
+    for leftover in leftovers(site, open_history(site).sources(), listings):
         if leftover.source not in by_name:
             by_name[leftover.source] = SourceReport(leftover.source)
             reports.append(by_name[leftover.source])

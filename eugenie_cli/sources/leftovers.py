@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -33,10 +33,19 @@ class Leftover:
     gone: bool = True
 
 
-def leftovers(site: Site, sources: Sources) -> list[Leftover]:
+@dataclass(frozen=True)
+class Listing:
+    """The items of a source, as its importer has just listed them, and the digest of its settings."""
+
+    importer: Importer
+    items: Sequence[SourceItem]
+    settings: str
+
+
+def leftovers(site: Site, sources: Sources, listings: Mapping[str, Listing] | None = None) -> list[Leftover]:
     """Items whose file or source is gone, and items that were imported with other settings than the current ones.
 
-    `sources`: the items in the manifest.
+    `sources`: the items in the manifest; `listings`: of sources that need not be listed again, by name.
     """
     result: list[Leftover] = []
     configured = {source.name: source for source in site.sources}
@@ -47,6 +56,10 @@ def leftovers(site: Site, sources: Sources) -> list[Leftover]:
                 Leftover(name, key, item.rows, "its source is no longer in the site file", step)
                 for key, item in sorted(items.items())
             )
+            continue
+        if listings and name in listings:
+            known = listings[name]
+            result.extend(_of_source(name, items, known.importer, known.items, known.settings))
             continue
         try:
             importer = open_importer(partial(importer_for, configured[name], site), configured[name].type)

@@ -16,18 +16,22 @@ from eugenie_cli.sources.adoption import Adoption, Known, same_names
 from eugenie_cli.sources.failures import SourceDownError
 from eugenie_cli.sources.guard import GuardedImporter, open_importer
 from eugenie_cli.sources.interface import Importer, SourceItem, Tally, settings_digest
+from eugenie_cli.sources.leftovers import Listing
 from eugenie_cli.sources.report import SourceReport
 
 
 @dataclass(frozen=True)
 class Opening:
-    """How to import a source into a history. `live`: the names of the site file's sources."""
+    """How to import a source into a history. `live`: the names of the site file's sources; `listings`: takes the items
+    that were listed, unless they depend on what was imported before.
+    """
 
     name: str
     type: str
     importer: Callable[[], Importer]
     history: History
     live: tuple[str, ...]
+    listings: dict[str, Listing]
 
 
 def import_source(source: Opening, progress: Progress, *, again: bool) -> SourceReport:
@@ -41,6 +45,8 @@ def import_source(source: Opening, progress: Progress, *, again: bool) -> Source
     except EugenieError as error:
         report.fail(error)
         return report
+    if importer.planned is None:
+        source.listings[source.name] = Listing(importer, items, settings)
     total = sum(item.size for item in items)
     unit = importer.planned.progress_unit if importer.planned is not None else "bytes"
     with (
