@@ -46,9 +46,10 @@ def matching(pattern: Path) -> list[Path]:
             hint="correct the source's `path`: ** must stand alone between slashes, as in exports/**/*.csv",
         ) from error
     named = parts[-1] not in ("*", "**")  # `exports/*` may match folders that are not exports
-    return sorted(
+    found = (
         path for path in matches if not _is_folder(path) or path.suffix.lower() in _SUFFIXES or (named and path.suffix)
     )
+    return sorted(found, key=lambda path: path.parts)  # the order of paths, many times faster
 
 
 def _is_folder(path: Path) -> bool:

@@ -12,7 +12,7 @@ from eugenie_cli.files import sha256_of
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
-from eugenie_cli.readings.mapping import bind_file
+from eugenie_cli.readings.mapping import PARTS, bind_file
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.files.archives import inside, is_archive, members, split_pattern, without_archives
 from eugenie_cli.sources.files.finding import matching, state_of, without_gz
@@ -31,6 +31,7 @@ class FileImporter:
         self._source, self._site = source, site
         self._base = site.base.resolve()
         self._mapping = source.readings.model_dump(mode="json")
+        self._has_patterns = any((self._mapping.get(part) or {}).get("file") for part in PARTS)
         self._router = router_of(site)
 
     def items(self) -> Sequence[SourceItem]:
@@ -56,8 +57,9 @@ class FileImporter:
 
         `content`: of a file in an archive, what changes with it.
         """
-        below = path.is_relative_to(self._base)
-        key = str(path.relative_to(self._base)) if below else str(path)
+        text, base = str(path), f"{self._base}/"
+        below = text.startswith(base)
+        key = text.removeprefix(base)
         state = {**state_of(path), **(content or {})}
         try:
             bound = self._bound(path)
@@ -65,10 +67,12 @@ class FileImporter:
             bound = self._mapping
         names = {name: part["const"] for name, part in bound.items() if part != self._mapping[name]}
         size = state.get("member_size", state.get("size", 0))
-        return SourceItem(key, size, state, (str(path),) if below else (), names)
+        return SourceItem(key, size, state, (text,) if below else (), names)
 
     def _bound(self, path: Path) -> dict[str, Any]:
         """The mapping of a file, with its patterns filled in."""
+        if not self._has_patterns:
+            return self._mapping
         plain: PurePath = without_gz(path)
         if inside(path) is not None:
             plain = without_archives(plain)
