@@ -54,8 +54,8 @@ def unlisted(root: Path, source: str, sources: Sources) -> list[Path]:
     """The files in a source's folder that the manifest does not list."""
     all_items = sources.values()  # of all sources: an item may come from a source that was renamed
     committed = {part.file for items in all_items for item in items.values() for part in item.parts}
-    folder = root / "parts" / source
-    return [path for path in sorted(folder.iterdir()) if str(Path("parts") / source / path.name) not in committed]
+    folder, inside = root / "parts" / source, f"parts/{source}/"
+    return [folder / name for name in sorted(path.name for path in folder.iterdir()) if inside + name not in committed]
 
 
 def temporary_files(root: Path) -> list[Path]:
