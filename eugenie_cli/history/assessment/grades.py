@@ -70,8 +70,8 @@ def grades(
             why.insert(0, f"{asset}: {rows:,} rows of normal operation, training needs {needed:,}: import {more} more")
         elif against:
             mark = "doubtful"
-        span = (start, end) if readings else (None, None)
-        result.append(Grade(asset, class_name, mark, rows, needed, readings, *span, complete, tuple(why)))
+        start, end = (start, end) if readings else (None, None)
+        result.append(Grade(asset, class_name, mark, rows, needed, readings, start, end, complete, tuple(why)))
     return result
 
 
