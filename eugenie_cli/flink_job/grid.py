@@ -22,6 +22,9 @@ SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """Rows of an asset in a segment. Windows are computed separately: longer segments only save call overhead. Assets that
 are behind by different numbers of rows share calls, because each is cut into segments of these sizes."""
 
+EVEN_WINDOWS = 64
+"""Windows that are worth a call of their own, of assets that are behind by the same number of rows, as in a backlog."""
+
 NO_ROW = 2 * FOREVER
 """Later than every instant up to which rows can be complete."""
 
@@ -191,10 +194,22 @@ class ClassRows:
         `delayed_until`: [A], for `Batch`.
         """
         while len(assets := np.flatnonzero(self._left >= size)):
-            most = max(1, MAX_WINDOWS // size)
-            for begin in range(0, len(assets), most):
-                own = assets[begin : begin + most]
-                yield self._make(own, size, self.edge_of(delayed_until[own]))
+            yield from self._together(assets, size, delayed_until)
+
+    def even_segments(self, delayed_until: NDArray[np.int64]) -> Iterator[Batch]:
+        """Make all planned rows of assets that have as many of them as others, where they fill a call.
+
+        `delayed_until`: as for `segments`.
+        """
+        for size, count in zip(*np.unique(self._left, return_counts=True), strict=True):
+            if 1 < size <= SIZES[0] and size * count >= EVEN_WINDOWS:
+                yield from self._together(np.flatnonzero(self._left == size), int(size), delayed_until)
+
+    def _together(self, assets: NDArray[np.int64], size: int, delayed_until: NDArray[np.int64]) -> Iterator[Batch]:
+        most = max(1, MAX_WINDOWS // size)
+        for begin in range(0, len(assets), most):
+            own = assets[begin : begin + most]
+            yield self._make(own, size, self.edge_of(delayed_until[own]))
 
     def _next_edge(self) -> NDArray[np.int64]:
         """[A]: the edge of each asset's next row; NO_ROW while it is silent and nothing is pending."""

@@ -165,6 +165,8 @@ class TaskRows:
             for size in SIZES:
                 for rows, delays in zip(self.rows, self._delays, strict=True):
                     yield from rows.segments(size, delays.delayed_until)
+                    if size == SIZES[0]:
+                        yield from rows.even_segments(delays.delayed_until)
 
     def replay(self, shard: int, until: Until | int) -> None:
         """Make the rows of some assets of a shard again that an earlier process made; an instant: those of all."""

@@ -57,10 +57,32 @@ def advance(rows: ClassRows, until: int | list[int]) -> list[Batch]:
     ends = np.broadcast_to(np.array(until, np.int64), len(rows.assets))
     batches: list[Batch] = []
     while rows.plan(ends):
+        delayed = np.zeros(len(rows.assets), np.int64)
         for size in SIZES:
-            batches += rows.segments(size, np.zeros(len(rows.assets), np.int64))
+            batches += rows.segments(size, delayed)
+            if size == SIZES[0]:
+                batches += rows.even_segments(delayed)
     assert not rows.due(ends).any()
     return batches
+
+
+@pytest.mark.parametrize(
+    ("due", "calls"),
+    [
+        ([25] * 20, [(20, 25)]),  # a backlog: one call, where sizes of powers of two would take three
+        ([256] * 3, [(2, 256), (1, 256)]),
+        ([300] * 3, [(2, 256), (1, 256), (3, 44)]),
+        ([25] * 19 + [24], [(19, 25), (1, 16), (1, 8)]),
+        ([3] * 5, [(5, 2), (5, 1)]),  # too few to be worth it
+        ([1] * 100, [(100, 1)]),
+    ],
+)
+def test_assets_that_are_equally_far_behind_share_calls(due, calls):
+    rows = ClassRows(class_spec(window=WINDOW), tuple(f"a{number}" for number in range(len(due))))
+    instants = [(asset, 1_000 * second) for asset, count in enumerate(due) for second in range(1, count + 1)]
+    rows.add(*columns([(asset, sensor, ts, 1.0) for asset, ts in instants for sensor in range(2)]))
+    batches = advance(rows, [1_000 * count for count in due])
+    assert [(len(batch.assets), batch.edges.shape[1]) for batch in batches] == calls
 
 
 def kept_of(rows: ClassRows) -> tuple:
