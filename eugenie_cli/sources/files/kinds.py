@@ -30,7 +30,7 @@ _UNPACK = "unpack it, or compress it with gzip (.gz)"
 _PARQUET = Kind("a Parquet file", "parquet", _CSV)
 _ARROW = Kind("an Arrow file", "parquet", _CSV)
 _XLS = Kind("a workbook (.xls)", "excel", _SHEET)
-_LOCKED = Kind("a workbook that is protected with a password", None, "save it without a password")
+LOCKED = Kind("a workbook that is protected with a password", None, "save it without a password")
 GZIP = Kind("compressed with gzip", None, "rename it, so that it ends in .gz")
 _MAGIC = (
     (b"PAR1", _PARQUET),
@@ -67,7 +67,7 @@ def kind_of(head: bytes, file: IO[bytes] | None = None) -> Kind | None:
     if head.startswith((_ZIP, _EMPTY_ZIP)):
         return _of_zip(file)
     if head.startswith(_COMPOUND):
-        return _LOCKED if _is_locked(head, file) else _XLS
+        return LOCKED if _is_locked(head, file) else _XLS
     return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
 
 

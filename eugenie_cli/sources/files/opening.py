@@ -17,7 +17,7 @@ from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.sources.files.archives import inside, is_archive, member_opened
 from eugenie_cli.sources.files.finding import is_gzip, permission_hint, status_of
-from eugenie_cli.sources.files.kinds import kind_of, kind_of_text
+from eugenie_cli.sources.files.kinds import LOCKED, kind_of, kind_of_text
 
 IN_MEMORY = 64 << 20
 """Bytes of an unpacked file that are kept in memory; a larger one goes to a temporary file."""
@@ -121,4 +121,5 @@ def check_kind(path: Path, head: bytes, type: str, expected: str, unpacked: IO[b
     if kind is None:
         raise EugenieError(f"{name} is not {expected}", hint="narrow the source's `path` to files of its type")
     if kind.type != type:
-        raise EugenieError(f"{name} is {kind.what}, not {expected}", hint=kind.next_step)
+        other = "" if kind is LOCKED and type == "excel" else f", not {expected}"
+        raise EugenieError(f"{name} is {kind.what}{other}", hint=kind.next_step)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import gzip
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,30 @@ def test_workbooks_of_libreoffice(tmp_path):
     assert read("excel", tmp_path / "p2.ods", WIDE)[0] == [("p2", "flow", T0, 1.5)]
 
 
+OLD = (  # of Excel 97: three rows of time, FT-2 and PT-2, with the cells of PT-2 merged
+    "c-"
+    "rk)O=uHA6#iy6X?|?dq^8nV4547HwE=%FQfO19KVDLz2x=8HwSktJRMK4PL8~<<5fo2~mqI;wse17Tf6$wP(5eSP5K=`io&*ICZP"
+    "qt$H?^%58qh*yzGdFLeKX(8+xdC3yVFzt-"
+    "1wc^87x67bmR>e$`;rJC0F6b2P!uVsTOi4B}1X4;BwMLmf7*p^U@*bP|o)ZG~Bj5BME$<bOa~SJ(Nm>RuQ||hq#bFw2&0IP8Kg}*"
+    "sDsG$62mrd5dd4V%f%)i!58HZcg-ID$?D!(^|y`wK^{ILbiL4Iq%rA4OMt9SMixk!mMk@uJl0sM2QsyZRMB%O=wpll}O9`YTTfa!"
+    "XZL98V$F%hx+@QlgZ}c;T!@q>l65Hgn(~_?fo>Q?5k@RAp4KScE=y=PMXc7_A8nV7=>|+cS{!K@YrOD4ejwvd=?uhqJtBeGXu#4W"
+    "u5!O+bN4t=9a;ogMn{RF!1muDJR*73fBF+Rea>c?9H#QqrI`nQMQco0bm{z8>KTaa8@#i?1kwHEEgJ?v4!P1ZgoBDwJZa)jw!E?R"
+    "ar{s7}q(^rS;U$4#u0vrUiNf>De!P?+3FVBb!N|?3y_hn0y-<M;#qoeZ-g77@9<rxOP?IL8OoiE2O+<S@T<XacVxxcf&dhD=-"
+    "H)tA3W|og5u8f2UbvCD~#LTc<G*9LipFRHI?!bK7Im1-"
+    "EcmldT511<BQx;hJIa@`bI;J*~N|xsfCNgq~irdY62C8NSZ^o>zP3`8xC0I8457@jua%NUwBmu~n<YUD-"
+    "7S*<Wx&K|w)5K|w)5p+q3~C3F6}fZn&w*M5ifUuTX|Ui~KdZ?O+UbY<vUvI8l~(-<jg{j7ss6xtFi<P`oFN*tix(-"
+    "=fA`!QJb`lZh{vG93TO!WP|EmUm(`C|P1$Nm2V(skZv"
+)
+
+
+def test_workbooks_of_excel_97(tmp_path):
+    (tmp_path / "p2.xls").write_bytes(zlib.decompress(base64.b85decode(OLD)))
+    assert read("excel", tmp_path / "p2.xls", WIDE)[0] == [
+        *(("p2", "flow", T0 + second * 1_000, second * 1.5) for second in (1, 2, 3)),
+        *(("p2", "pressure", T0 + second * 1_000, 7.0) for second in (1, 2, 3)),
+    ]
+
+
 def test_compressed_workbooks_and_workbooks_in_archives(tmp_path):
     content = book(tmp_path / "p2.xlsx", {"d": [["time", "FT-2"], [SIX, 1]]}).read_bytes()
     (tmp_path / "p2.xlsx").unlink()
@@ -213,7 +239,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         (b"<html><table></table></html>", "is XML or HTML, not a workbook"),
         (
             OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"),
-            "protected with a password, not a workbook (save it",
+            "is a workbook that is protected with a password (save it",
         ),
         (OLE + b"\0" * 600, "is cut off or damaged"),
     ],
