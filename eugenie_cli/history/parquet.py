@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from eugenie_cli.files import replace_file, sha256
 from eugenie_cli.history.batch import Batch, Series, merge, order_by
 from eugenie_cli.history.manifest import PartFile, Span
-from eugenie_cli.history.part_files import ITEM
+from eugenie_cli.history.part_files import ITEM, read_columns
 from eugenie_cli.readings.quality import BAD, GOOD
 
 # Small enough to read one of 500 assets without many others, large enough to compress well.
@@ -72,6 +72,15 @@ class PartWriter:
         starts = np.searchsorted(index, np.arange(len(ordered) + 1))
         bad, (repeated, conflicts) = int(len(ts) - good.sum()), _repetitions(index, ts, value)
         return PartFile(str(file), digest, len(ts), bad, _spans(ordered, starts, ts), repeated, conflicts)
+
+
+def read_back(path: Path) -> Batch:
+    """The readings of a part that is a file of its own. Raises FileNotFoundError, EugenieError if it is damaged."""
+    columns = read_columns(path)
+    pairs, index = np.unique(columns.asset * np.int64(len(columns.sensors)) + columns.sensor, return_inverse=True)
+    places = [divmod(pair, len(columns.sensors)) for pair in pairs.tolist()]
+    series = tuple((columns.assets[asset], columns.sensors[sensor]) for asset, sensor in places)
+    return Batch(series, index.astype(np.int32), columns.ts, columns.value)
 
 
 def _repetitions(index: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]) -> tuple[int, int]:

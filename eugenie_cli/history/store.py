@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from eugenie_cli.history.manifest import (
     update_manifest,
 )
 from eugenie_cli.history.overlaps import OverlapTotals, look, overlaps
-from eugenie_cli.history.parquet import PartWriter
+from eugenie_cli.history.parquet import PartWriter, read_back
 from eugenie_cli.history.reading import LimitsByName, read_asset
 from eugenie_cli.history.snapshot import Snapshot
 from eugenie_cli.history.vacuuming import Vacuumed, remove_unlisted, vacuum
@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 # Readings sorted in memory at a time (about 21 bytes each, twice that while sorting).
 RUN_ROWS = 2_000_000
+# A part with at most this many times the readings that are added to its item is written again with them.
+JOINED = 2
 # Writing a manifest of ten thousand files takes a while, so small files are committed together at this interval.
 COMMIT_INTERVAL_S = 2.0
 
@@ -201,7 +203,19 @@ class SourceWriter:
 
         `instead_of`: items, as (source, key), that the same commit removes.
         """
-        parts = []
+        parts = self._parts(batches, ())
+        return self.keep(key, Item(tuple(parts), state() if state else {}), instead_of=instead_of)
+
+    def extend(self, key: str, item: Item, batches: Iterable[Batch], state: Callable[[], dict[str, Any]]) -> Item:
+        """Add `batches` to the content of `item`, whose key it is. `state` is called after the last batch.
+
+        Small files of the item are written again with them, so their number grows with the logarithm of the additions.
+        """
+        return self.keep(key, Item(tuple(self._parts(batches, item.parts)), state()))
+
+    def _parts(self, batches: Iterable[Batch], former: Sequence[PartFile]) -> list[PartFile]:
+        """The parts with the readings of `former` ones and of `batches`."""
+        parts = list(former)
         run = PartWriter(self._run_rows)
         for batch in batches:
             for piece in run.pieces(batch):
@@ -210,8 +224,15 @@ class SourceWriter:
                     run = PartWriter(self._run_rows)
                 run.add(piece)
         if run.rows:
+            while parts and self._joins(parts[-1], run):
+                run.add(read_back(self._root / parts.pop().file))
             parts.append(self._write(run))
-        return self.keep(key, Item(tuple(parts), state() if state else {}), instead_of=instead_of)
+        return parts
+
+    def _joins(self, part: PartFile, run: PartWriter) -> bool:
+        """Whether a part is small enough to be written again with a run, and is a file of its own."""
+        small = part.rows <= JOINED * run.rows and part.rows + run.rows <= self._run_rows
+        return small and part.item is None and (self._root / part.file).exists()
 
     def keep(self, key: str, item: Item, *, instead_of: Iterable[tuple[str, str]] = ()) -> Item:
         """Keep an item's parts, perhaps with another `state`. `instead_of`: as in `replace`."""

@@ -15,7 +15,7 @@ from eugenie_cli.history.manifest import Item
 from eugenie_cli.progress import Advance
 from eugenie_cli.site.source_plugins import broken
 from eugenie_cli.sources.contract import fault_of_batch, fault_of_items
-from eugenie_cli.sources.interface import Importer, PlannedImporter, SourceItem, Tally
+from eugenie_cli.sources.interface import GrowingImporter, Importer, PlannedImporter, SourceItem, Tally
 from eugenie_cli.sources.windows.browsing import Browsed
 
 
@@ -94,9 +94,21 @@ class GuardedImporter:
             self._check_text(digest, f"hashing {item.key}")
         return digest
 
-    def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
+    def continues(self, item: SourceItem, state: Mapping[str, Any]) -> bool:
+        if not isinstance(self._importer, GrowingImporter):
+            return False
+        with self._guarded(f"comparing {item.key}"):
+            return bool(self._importer.continues(item, state))
+
+    def read(
+        self, item: SourceItem, tally: Tally, advance: Advance, known: Mapping[str, Any] | None = None
+    ) -> Iterator[Batch]:
+        """`known`: what was kept with the item, if it `continues`: only the rest is read."""
         with self._guarded(f"reading {item.key}"):
-            batches = iter(self._importer.read(item, tally, advance))
+            if known is not None and isinstance(self._importer, GrowingImporter):
+                batches = iter(self._importer.read_on(item, known, tally, advance))
+            else:
+                batches = iter(self._importer.read(item, tally, advance))
         while True:
             with self._guarded(f"reading {item.key}"):
                 try:

@@ -47,6 +47,9 @@ class Tally:
     `records`: all of them; `lost`: those that gave no reading; `companions`: columns that look like part of another,
     with their kind: the "quality" or "instant" of a tag, the quality of a "row", the "second" column of one name, a
     column without a name ("unnamed"), or almost a tag ("spelling"); `gaps`: what the source itself says it lacks.
+
+    `resume`: what `GrowingImporter.read_on` needs to read only what is added to the item, as JSON; `pending`: whether
+    the end of the item was left for the next import, whether it changes or not.
     """
 
     rejected: Counter[str] = field(default_factory=Counter)
@@ -56,6 +59,33 @@ class Tally:
     records: int = 0
     lost: int = 0
     gaps: list[str] = field(default_factory=list)
+    resume: dict[str, Any] | None = None
+    pending: bool = False
+
+    @staticmethod
+    def of(state: Mapping[str, Any]) -> Tally:
+        """The counts that were kept with an item, to which those of its new end are added."""
+        return Tally(
+            Counter(state["rejected"]),
+            {reason: list(examples) for reason, examples in state["examples"].items()},
+            list(state["unknown_columns"]),
+            dict(state.get("companions", {})),
+            state.get("records", 0),
+            state.get("lost", 0),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What is kept of it with the item."""
+        kept = {
+            "rejected": dict(self.rejected),
+            "examples": self.examples,
+            "unknown_columns": self.unknown_columns,
+            "companions": self.companions,
+            "records": self.records,
+            "lost": self.lost,
+        }
+        more = {"gaps": self.gaps, "resume": self.resume, "pending": self.pending}
+        return {**kept, **{name: value for name, value in more.items() if value}}
 
     def gap(self, what: str) -> None:
         """Record that the source lacks readings, in words that say of what, from when to when, and why."""
@@ -130,6 +160,19 @@ class PlannedImporter(Importer, Protocol):
 
     def close(self) -> None:
         """Release connections, after the last item."""
+
+
+@runtime_checkable
+class GrowingImporter(Importer, Protocol):
+    """Reads items that may grow, such as the file of a logger."""
+
+    def continues(self, item: SourceItem, state: Mapping[str, Any]) -> bool:
+        """Whether the item begins with what was imported, so that `read_on` can read the rest. `state`: what was kept
+        with it.
+        """
+
+    def read_on(self, item: SourceItem, state: Mapping[str, Any], tally: Tally, advance: Advance) -> Iterator[Batch]:
+        """As `read`, only what was added to the item; `tally` has the counts up to there."""
 
 
 def importer_for(source: SourceSettings, site: Site) -> Importer:

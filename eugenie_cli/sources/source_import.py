@@ -97,6 +97,7 @@ class _Run:
             and item.state
             and known.item.state["item"] == dict(item.state)
             and (item.fixed or self._reads_alike(known, item))
+            and not known.item.state.get("pending")
         ):
             self._keep(item, [known])
             return
@@ -105,15 +106,21 @@ class _Run:
             if known is not None:
                 self._take(known.key, known.item)
             return
+        grown = known if known is not None and self._continues(known, item) else None
         digest = self.importer.digest(item)
         known = known or self.adoption.by_content(item, digest)
         replaced = [known] if known is not None else self.adoption.elsewhere(item, digest)
         known = next(iter(replaced), None)
         same_content = known is not None and known.item.state["digest"] == digest
-        if known is not None and same_content and self._reads_alike(known, item):
+        if (
+            known is not None
+            and same_content
+            and self._reads_alike(known, item)
+            and not known.item.state.get("pending")
+        ):
             self._keep(item, replaced)
             return
-        tally = Tally()
+        tally = Tally() if grown is None else Tally.of(grown.item.state)
         # unchanged content keeps its age when it is touched, moved or read by other rules: the export that counts must
         # not change
         exported = known.item.exported if known is not None and same_content else 0
@@ -125,18 +132,15 @@ class _Run:
                 "digest": digest,
                 "exported": exported or item.state.get("mtime_ns", 0),
                 "settings": self.settings,
-                "rejected": dict(tally.rejected),
-                "examples": tally.examples,
-                "unknown_columns": tally.unknown_columns,
-                "companions": tally.companions,
-                "records": tally.records,
-                "lost": tally.lost,
-                **({"gaps": tally.gaps} if tally.gaps else {}),
+                **tally.state(),
             }
 
-        batches = self.importer.read(item, tally, self.advance)
-        former = [(entry.source, entry.key) for entry in replaced]
-        imported = self.writer.replace(item.key, batches, state, instead_of=former)
+        batches = self.importer.read(item, tally, self.advance, None if grown is None else grown.item.state)
+        if grown is not None:
+            imported = self.writer.extend(item.key, grown.item, batches, state)
+        else:
+            former = [(entry.source, entry.key) for entry in replaced]
+            imported = self.writer.replace(item.key, batches, state, instead_of=former)
         if known is None:
             self.report.new += 1
         else:
@@ -147,6 +151,11 @@ class _Run:
     def _reads_alike(self, known: Known, item: SourceItem) -> bool:
         """Whether reading the item now would give the same readings, if its content is the same."""
         return known.item.state["settings"] == self.settings and not self.again and same_names(known, item)
+
+    def _continues(self, known: Known, item: SourceItem) -> bool:
+        """Whether the item is what was imported under its key, with something added."""
+        same = (known.source, known.key) == (self.report.source, item.key)
+        return same and self._reads_alike(known, item) and self.importer.continues(item, known.item.state)
 
     def _keep(self, item: SourceItem, replaced: Sequence[Known]) -> None:
         """Keep the readings of `replaced[0]`, under the item's current key and with its current state."""

@@ -48,14 +48,14 @@ _NEED_MARK = {
 
 
 @contextmanager
-def opened(path: Path, encoding: str, advance: Advance) -> Iterator[BinaryIO]:
+def opened(path: Path, encoding: str, advance: Advance, end: int | None = None) -> Iterator[BinaryIO]:
     """A file's bytes, decompressed if its name ends in .gz. Raises EugenieError, also within the block, if the file
-    cannot be read, is cut off, or by its first bytes is not text in the encoding.
+    cannot be read, is cut off, or by its first bytes is not text in the encoding. `end`: of a file that may grow.
     """
     name = printable(str(path))
     try:
         with raw_bytes(path) as raw:
-            counted = io.BufferedReader(CountingFile(raw, advance), 1 << 20)
+            counted = io.BufferedReader(CountingFile(raw, advance, end), 1 << 20)
             begin = counted.peek(16)
             if is_gzip(path) and begin[:2] != b"\x1f\x8b" and begin:
                 raise EugenieError(f"{name} is not compressed with gzip", hint="rename it, without .gz")

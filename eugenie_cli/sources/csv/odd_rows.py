@@ -58,7 +58,8 @@ class OddRowFinder:
             for record, cells in self._possible(records, np.sort(np.concatenate(refused))):
                 self._sort(int(rows[record]), cells, odd)
         for line in ragged:
-            self._sort(line.row, fields_of(line.text, self._separator), odd)
+            if "\0" not in line.text:  # what a logger leaves when its power fails is no blank row
+                self._sort(line.row, fields_of(line.text, self._separator), odd)
         return odd
 
     def _possible(self, records: pa.RecordBatch, chosen: NDArray[np.int64]) -> Iterable[tuple[int, list[str]]]:

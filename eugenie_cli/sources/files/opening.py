@@ -24,17 +24,21 @@ IN_MEMORY = 64 << 20
 
 
 class CountingFile(io.RawIOBase):
-    """A binary file that reports to `advance` how many bytes were read."""
+    """A binary file that reports to `advance` how many bytes were read, and ends after `limit` bytes, if given."""
 
-    def __init__(self, file: BinaryIO, advance: Advance) -> None:
-        self._file, self._advance = file, advance
+    def __init__(self, file: BinaryIO, advance: Advance, limit: int | None = None) -> None:
+        self._file, self._advance, self._left = file, advance, limit
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self._left is not None:
+            buffer = memoryview(buffer)[: self._left]
         count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
         self._advance(count)
+        if self._left is not None:
+            self._left -= count
         return count
 
 
@@ -45,6 +49,19 @@ def raw_bytes(path: Path) -> Iterator[BinaryIO]:
     found = inside(path)
     with path.open("rb", buffering=0) if found is None else member_opened(*found) as raw:
         yield raw
+
+
+@contextmanager
+def opened_between(path: Path, start: int, end: int, advance: Advance) -> Iterator[BinaryIO]:
+    """A part of a file's bytes. Raises EugenieError."""
+    try:
+        with raw_bytes(path) as raw:
+            raw.seek(start)
+            yield cast(BinaryIO, io.BufferedReader(CountingFile(raw, advance, end - start), 1 << 20))
+    except OSError as error:
+        raise EugenieError(
+            f"{printable(str(path))} cannot be read: {error.strerror or error}", hint=permission_hint(error)
+        ) from error
 
 
 @contextmanager
