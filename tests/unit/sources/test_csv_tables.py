@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.csv_files import read_file
@@ -13,6 +15,7 @@ from support.history_sites import pump_site
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.sources.csv import importer as csv_module
 
+PAGE = (Path(__file__).parents[3] / "docs" / "readings.md").read_text(encoding="utf-8")
 T0 = 1767420000000  # 2026-01-03T06:00:00Z
 WIDE = {"shape": "wide", "asset": {"const": "p1"}}
 LONG = {"tag": {"path": "tag"}}
@@ -132,6 +135,11 @@ def test_an_unread_line_that_reads_as_a_row_is_rejected(tmp_path, text, source, 
 def test_settings_that_cannot_be_are_refused(tmp_path, table):
     with pytest.raises(ValueError, match=r"table"):
         pump_site(tmp_path, [{"name": "s", "type": "csv", "path": "x", "table": table}])
+
+
+@pytest.mark.parametrize("line", re.findall(r"^table: .*", PAGE, re.MULTILINE))
+def test_an_example_on_the_page_is_valid(tmp_path, line):
+    pump_site(tmp_path, [{"name": "s", "type": "csv", "path": "x", **yaml.safe_load(line)}])
 
 
 def test_unused_settings_do_not_change_a_source(tmp_path):
