@@ -2,7 +2,7 @@
 
 The pattern of the scalar rule gives the positions in one text. It only requires digits to be digits, whatever their
 values (`timestamp_formats` refuses formats in which numbers run together). So it splits every text in the same way that
-has digits at the same positions and the same other characters, including names of months, AM and PM.
+has digits and names at the same positions, and the same other characters.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.calendar_names import MONTHS, WEEKDAYS, key
+from eugenie_cli.readings.calendar_names import MONTHS, WEEKDAYS
+from eugenie_cli.readings.columns.name_codes import NameCodes
 from eugenie_cli.readings.columns.number_layouts import Layout, epoch_layout, number_of, serial_day_layout
 from eugenie_cli.readings.columns.runs import mapped
-from eugenie_cli.readings.format_check import UTC_WORDS, pieces, says_utc
+from eugenie_cli.readings.format_check import UTC_WORDS, Directive, pieces, says_utc
 from eugenie_cli.readings.timestamp_formats import CENTURY_TURNS, MAX_OFFSET_MINUTES, format_pattern
 from eugenie_cli.readings.timestamps import (
     DAY_MS,
@@ -38,6 +39,8 @@ _ISO, _SPARE = re.compile(ISO_PATTERN), re.compile(SPARE_PATTERN)
 _ISO_PARTS = "YmdHMSfz"
 _NUMBERS = "YyjmdHIMSf"
 _MOST = {"H": 23, "I": 12, "M": 59, "S": 59, "zm": 59}
+_NAMED = "aAbB"
+_NO_MONTH, _ANY_DAY = 0, 7
 _NO_DAY = int(np.iinfo(np.int64).min)
 _DAY_OF_1970 = date(1970, 1, 1).toordinal()
 
@@ -125,29 +128,44 @@ def _format_layouts(format: str) -> LayoutOf | None:
     literal_digits = any(not part.letter and any(map(str.isdigit, part.text)) for part in parts)
     if literal_digits and "z" in letters[:-1]:  # the digits would decide whether +0100 is an offset, or +01 and more
         return None
+    if any(
+        part.letter and part.letter in _NAMED and _has_letters(parts[at - 1 : at + 2 : 2] if at else parts[1:2])
+        for at, part in enumerate(parts)
+    ):
+        return None  # the name would end where the letters of another name or of the format decide
     pattern, in_utc = format_pattern(format), says_utc(format)
     groups = {letter: letter for letter in letters if letter}
     return lambda text: _calendar_layout(pattern.fullmatch(text), groups, in_utc)
 
 
-class Literals(NamedTuple):
-    """The meaning of a layout's characters that are not digits."""
+def _has_letters(neighbours: Sequence[Directive]) -> bool:
+    return any(part.text[:1].isalpha() or part.text[-1:].isalpha() for part in neighbours if not part.letter)
 
-    month: int | None
-    weekday: int | None
-    is_afternoon: bool
-    sign: int | None
-    """Of the offset from UTC, whose digits are the numbers `zh` and `zm`; 0 for UTC; None for local time."""
+
+class Words(NamedTuple):
+    """Where a layout has letters that may differ: names of months and days (without a period), and AM or PM."""
+
+    month: Span | None
+    weekday: Span | None
+    half: Span | None
 
 
 class CalendarLayout:
     """A date with or without a time of day."""
 
-    def __init__(self, text: str, numbers: Mapping[str, Span], literals: Literals) -> None:
-        """`numbers`: directive -> the span of its digits in `text`; every other character must match exactly."""
-        self._literals, self._numbers = literals, numbers
+    def __init__(self, text: str, numbers: Mapping[str, Span], words: Words, sign: int | None) -> None:
+        """`numbers`: directive -> the span of its digits in `text`; every character outside of these and of `words`
+        must match exactly. `sign`: of the offset from UTC, whose digits are the numbers `zh` and `zm`; 0 for UTC; None
+        for local time. Raises ValueError for a name that is too long.
+        """
+        self._words, self._sign, self._numbers = words, sign, numbers
+        self._month = None if words.month is None else NameCodes(MONTHS, _length(words.month), _NO_MONTH)
+        self._weekday = None if words.weekday is None else NameCodes(WEEKDAYS, _length(words.weekday), _ANY_DAY)
+        half = [] if words.half is None else [place for place in range(*words.half) if text[place] != "."]
+        self._half = np.array(half, np.int64)
         places = [place for span in numbers.values() for place in range(*span)]
-        others = [place for place in range(len(text)) if place not in places]
+        lettered = {place for span in words if span is not None for place in range(*span) if text[place] != "."}
+        others = [place for place in range(len(text)) if place not in places and place not in lettered]
         self._places, self._others = np.array(places), np.array(others, np.int64)
         self._characters = np.frombuffer(text.encode("ascii"), np.uint8)[self._others][:, None]
         # all two-digit numbers are read at once, and a year counts as two of them
@@ -162,7 +180,7 @@ class CalendarLayout:
     @property
     def is_local(self) -> bool:
         """Whether the clock is that of the mapping's zone."""
-        return self._literals.sign is None
+        return self._sign is None
 
     def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Texts uint8 [length, N] -> (ms since 1970 on their clock [N], mask [N] of those that match the layout)."""
@@ -173,16 +191,20 @@ class CalendarLayout:
         fits &= (pairs <= self._most).all(axis=0)
         number = dict(zip(self._pairs, pairs, strict=True))
         number |= {name: number_of(digits[slice(*self._numbers[name])]) for name in self._singles}
+        if self._month is not None and self._words.month is not None:
+            number["m"], are_letters = self._month.read(characters[slice(*self._words.month)])
+            fits &= are_letters
         days = mapped(self._date(number), _day_of_year if "j" in number else _day_of_date)
         fits &= days != _NO_DAY
-        if self._literals.weekday is not None:
-            fits &= (days + 3) % 7 == self._literals.weekday  # 1970-01-01 was a Thursday
+        if self._weekday is not None and self._words.weekday is not None:
+            weekday, are_letters = self._weekday.read(characters[slice(*self._words.weekday)])
+            fits &= are_letters & ((weekday == _ANY_DAY) | ((days + 3) % 7 == weekday))  # 1970-01-01 was a Thursday
         instants = days * DAY_MS
-        instants += self._time_of_day(number, digits, fits)
-        if self._literals.sign:
+        instants += self._time_of_day(number, characters, fits)
+        if self._sign:
             minutes = number["zh"].astype(np.int32) * 60 + number.get("zm", np.uint8(0))
             fits &= minutes <= MAX_OFFSET_MINUTES
-            instants -= self._literals.sign * 60_000 * minutes.astype(np.int64)
+            instants -= self._sign * 60_000 * minutes.astype(np.int64)
         return instants, fits
 
     def _date(self, number: Mapping[str, NDArray]) -> NDArray[np.int32]:
@@ -194,18 +216,21 @@ class CalendarLayout:
             year = short + np.where(short >= CENTURY_TURNS, np.int32(1900), np.int32(2000))
         if "j" in number:
             return year * 1_000 + number["j"].astype(np.int32)
-        month = number["m"] if self._literals.month is None else np.uint8(self._literals.month)
-        return (year * 100 + month) * 100 + number["d"]
+        return (year * 100 + number["m"]) * 100 + number["d"]
 
     def _time_of_day(
-        self, number: Mapping[str, NDArray], digits: NDArray[np.uint8], fits: NDArray[np.bool_]
+        self, number: Mapping[str, NDArray], characters: NDArray[np.uint8], fits: NDArray[np.bool_]
     ) -> NDArray[np.int32]:
         """Milliseconds since midnight [N]; clears `fits` for times that do not exist."""
         hour = number.get("H", np.zeros(len(fits), np.uint8))
         if "I" in number:
             hour = number["I"]
             fits &= hour >= 1
-            hour = hour % 12 + (12 if self._literals.is_afternoon else 0)
+            hour = hour % 12
+            if len(self._half):
+                first, second = characters[self._half] | np.uint8(0x20)
+                fits &= ((first == ord("a")) | (first == ord("p"))) & (second == ord("m"))
+                hour = hour + np.uint8(12) * (first == ord("p"))
         time = hour.astype(np.int32) * 60
         for name in "MS":
             if name in number:
@@ -214,7 +239,7 @@ class CalendarLayout:
         if "f" in self._numbers:
             start, end = self._numbers["f"]
             kept = min(end - start, 3)  # further digits are dropped
-            time += number_of(digits[start : start + kept]).astype(np.int32) * 10 ** (3 - kept)
+            time += number_of(characters[start : start + kept] - np.uint8(ord("0"))).astype(np.int32) * 10 ** (3 - kept)
         return time
 
 
@@ -236,15 +261,19 @@ def _calendar_layout(match: re.Match[str] | None, groups: Mapping[str, str | int
             numbers["zh"] = (start + 1, start + 3)
             if end > start + 3:
                 numbers["zm"] = (end - 2, end)
-    month = weekday = None
-    if name := words.get("b") or words.get("B"):
-        month = MONTHS.get(key(name))
-        if month is None:
-            return None
-    if name := words.get("a") or words.get("A"):
-        weekday = WEEKDAYS.get(key(name))
-    is_afternoon = words.get("p", "")[:1] in ("P", "p")
-    return CalendarLayout(text, numbers, Literals(month, weekday, is_afternoon, sign))
+    names = {letter.lower(): _without_period(text, spans[letter]) for letter in "bBaA" if letter in spans}
+    try:
+        return CalendarLayout(text, numbers, Words(names.get("b"), names.get("a"), spans.get("p")), sign)
+    except ValueError:
+        return None
+
+
+def _without_period(text: str, span: Span) -> Span:
+    return span[0], span[1] - (text[span[1] - 1] == ".")
+
+
+def _length(span: Span) -> int:
+    return span[1] - span[0]
 
 
 def _day_of_year(key: int) -> int:

@@ -32,6 +32,7 @@ FORMATS = [
     *("%y-%m-%d %H:%M", "%Y-%j %H:%M:%S", "%H:%M:%S.%f %d/%m/%Y", "%a %b %d %H:%M:%S %Y", "%d %B %Y %I %p"),
     *("%Y-%m-%d %H:%M:%S %Z", "%Y-%m-%dT%H:%M:%SZ", "PLC-1 %Y-%m-%d %H:%M:%S.%f000", "%d.%m.%Y %H:%M:%S Uhr"),
     *("%z1 %Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S %z", "%d日%m月%Y %H:%M"),
+    *("%d-%b-%y %I:%M:%S %p", "%A, %d. %B %Y %H:%M", "%d%b%Y %H:%M:%S", "%a%dx%b %Y %H:%M"),
 ]
 FIELDS = [("iso", None, written) for written in ISO] + [("iso", format, format) for format in FORMATS]
 STRANGE = [
@@ -133,6 +134,46 @@ def test_columns_read_every_text_like_the_rule(unit, format, written, zone):
         assert instants_of(columns.of_members([text] * FEWEST)) == [instant] * FEWEST, text
 
 
+NAMES = [
+    "Jan",
+    "JAN",
+    "mar",
+    "Mrt",
+    "sept",
+    "SEPT.",
+    "Juin",
+    "July",
+    "september",
+    "desember",
+    "août",
+    "xyz",
+    "ma",
+    "j4n",
+]
+
+
+@pytest.mark.parametrize("format", ["%d %b %Y %I:%M %p", "%d. %B %y %H:%M", "%b/%d/%Y %H:%M"])
+def test_names_in_any_language_and_case_are_read_like_the_rule(format):
+    chance = random.Random(format)
+    halves = ["AM", "pm", "a.m.", "P.M", "xm", "p1"]
+    table = []
+    for name in NAMES:
+        for _ in range(2 * FEWEST):
+            text = format.replace("%b", name).replace("%B", name).replace("%p", chance.choice(halves))
+            digits = {"%d": f"{chance.randrange(33):02}", "%Y": "2026", "%y": "26", "%I": f"{chance.randrange(14):02}"}
+            for directive, written in {**digits, "%H": "17", "%M": f"{chance.randrange(70):02}"}.items():
+                text = text.replace(directive, written)
+            table.append(text)
+    chance.shuffle(table)
+    expected = by_the_rule("iso", format, "Europe/Berlin", table)
+    assert 0 < sum(instant is not None for instant in expected) < len(expected)
+    columns = Instants("iso", format, "Europe/Berlin")
+    assert instants_of(columns.of_texts(pa.array(table, pa.string()))) == expected
+    plain = instants_of(columns.of_plain_texts(pa.array(table, pa.string())))
+    months = [instant for instant, text in zip(expected, table, strict=True) if text.isascii()]
+    assert sum(instant is not None for instant in plain) > 0.5 * sum(instant is not None for instant in months)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "excel", "iso"])
@@ -167,7 +208,8 @@ def test_texts_of_gateways_never_reach_the_scalar_rule(unit, format, written, zo
     table = [wall.replace(tzinfo=timezone.utc).strftime(written) for wall in walls]
     expected = by_the_rule(unit, format, zone, table)
     columns = Instants(unit, format, zone)
-    if written not in ("%z1 %Y-%m-%d %H:%M", "%d日%m月%Y %H:%M"):  # digits after an offset; non-ASCII characters
+    odd = ("%z1 %Y-%m-%d %H:%M", "%d日%m月%Y %H:%M", "%a%dx%b %Y %H:%M")
+    if written not in odd:  # digits after an offset; non-ASCII characters; letters next to a name
         monkeypatch.setattr(columns, "_scalar", None)
     # every tenth text is of another kind, beginning with the first: the others must still be read by layouts
     for row in range(0, len(table), 10):
