@@ -1,0 +1,1 @@
+"""CPU time of importing CSV files, against pandas and between formats of timestamps."""
