@@ -60,6 +60,7 @@ class OddRowFinder:
         for line in ragged:
             if "\0" not in line.text:  # what a logger leaves when its power fails is no blank row
                 self._sort(line.row, fields_of(line.text, self._separator), odd)
+        odd.headers.sort()  # ragged ones are among the others
         return odd
 
     def _possible(self, records: pa.RecordBatch, chosen: NDArray[np.int64]) -> Iterable[tuple[int, list[str]]]:

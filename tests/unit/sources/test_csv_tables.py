@@ -178,6 +178,13 @@ def test_rows_below_a_changed_header_belong_to_its_columns(tmp_path, block):
     assert tally.unknown_columns == ["x"]
 
 
+def test_headers_of_different_lengths_are_read_in_the_order_of_lines(tmp_path):
+    text = f"ts,flow,x\nts,flow\n{A},1\nts,x,flow\n{B},9,2\n"
+    rows, tally = read(tmp_path, text, {**WIDE, "ignore": ["x"]})
+    assert rows == FLOWS
+    assert (tally.records, dict(tally.rejected)) == (2, {})
+
+
 def test_a_changed_header_without_a_needed_column_fails_with_its_line(tmp_path):
     with pytest.raises(EugenieError, match=r"a\.csv:3: there is no column 'ts'.*columns: Time, flow"):
         read(tmp_path, f"ts,flow\n{A},1\nTime,flow\n{B},2\n")
