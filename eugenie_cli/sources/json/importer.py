@@ -34,7 +34,7 @@ class JsonImporter(FileImporter):
 
     def read_file(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:
         where = printable(str(path))
-        reader = MessageReader(self.mapping_of(path), self._site.timezone, self._router, tally)
+        reader = MessageReader(self.mapping_of(path), self._site.timezone, self._router, tally, self._bases)
         with streamed(path, advance) as file:
             head = _head(file)
             check_kind(path, head[:HEAD], "json", "JSON")

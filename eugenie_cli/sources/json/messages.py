@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from eugenie_cli.readings.timestamp_parts import PARTS as PARTS_OF_INSTANTS
 from eugenie_cli.readings.typed_values import NULL_VALUE, TYPED
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.json.documents import Record
+from eugenie_cli.sources.records.companions import is_row_quality, kind_of
 from eugenie_cli.sources.records.conversions import conversions
 
 RECORDS = "records of the file"
@@ -37,11 +39,19 @@ Place = Callable[[int], str]
 class MessageReader:
     """Reads the messages of one file. `records`: path of the array of records in each message."""
 
-    def __init__(self, mapping: Mapping[str, Any], timezone: str, router: Router, tally: Tally) -> None:
+    def __init__(
+        self,
+        mapping: Mapping[str, Any],
+        timezone: str,
+        router: Router,
+        tally: Tally,
+        bases: frozenset[str] = frozenset(),
+    ) -> None:
+        """`bases`: `companions.bases_of` the site's tags and sensors."""
         self._router = router.ignoring_case() if mapping.get("case") == "ignore" else router
         self._mapping, self._timezone, self._tally = mapping, timezone, tally
         self._conversions = conversions(mapping["value"], self._router, lambda: self._series)
-        self._wide = mapping["shape"] == "wide"
+        self._wide, self._bases = mapping["shape"] == "wide", bases
         self._series: list[Series] = []
         self._places: dict[tuple[str, int], int] = {}
         self._unknown: dict[str, bool] = {}
@@ -69,6 +79,8 @@ class MessageReader:
 
     def lines(self, payloads: Sequence[bytes], place: Place) -> Batch:
         """The readings of messages. `place`: index of a message -> where it is."""
+        with suppress(ValueError):
+            self._notice(orjson.loads(payloads[0]) if payloads else None)
         return self._messages(self._of_lines(payloads, None), len(payloads), place)
 
     def _messages(self, columns: Columns, count: int, place: Place) -> Batch:
@@ -80,6 +92,7 @@ class MessageReader:
         """The readings of records with the same objects around them."""
         if not records:
             return self._messages(self._of_record([], None), 0, str)
+        self._notice(records[0].value)
         if self._stands_alone(records[0].around) and all(record.plain for record in records):
             values = [record.value for record in records]
             if self._constants:
@@ -177,13 +190,23 @@ class MessageReader:
         known = columns.place >= 0
         self._tally.records += count if self._wide else int(known.sum()) + lost
         self._tally.lost += lost
-        new = [tag for tag in ignored if tag not in self._tally.unknown_columns]
-        if new:
-            self._tally.unknown_columns.extend(sorted(new))
-            self._compile(new)
+        if ignored:
+            told = self._tally.companions.keys()
+            kinds = {tag: kind_of(tag, self._bases, ()) for tag in sorted(ignored - told)}
+            self._tally.companions |= {tag: kind for tag, kind in kinds.items() if kind is not None}
+            self._tally.unknown_columns.extend(tag for tag, kind in kinds.items() if kind is None)
+            self._compile(sorted(ignored))
         place_of = columns.place[known].astype(np.int32)
         value = self._conversions.applied(place_of, columns.value[known])
         return Batch(tuple(self._series), place_of, columns.ts[known], value)
+
+    def _notice(self, record: Any) -> None:
+        """Note members that look like the quality of a record, which the mapping does not read."""
+        if self._mapping.get("quality") is None and isinstance(record, dict):
+            named = {path.split(".")[0] for part in PARTS for path in paths_of(self._mapping.get(part))}
+            other = {*named, *self._mapping["ignore"]}
+            found = [name for name in record if name not in other and is_row_quality(name)]
+            self._tally.companions |= dict.fromkeys(found, "row")
 
     def _reject(self, reason: str, place: str, detail: str) -> None:
         if self._tally.reject(reason, 1) > 0:

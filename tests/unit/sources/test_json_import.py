@@ -147,6 +147,21 @@ def test_members_of_wide_records_that_no_asset_has_are_reported_once(tmp_path, m
     assert (tally.records, tally.lost, dict(tally.rejected)) == (6, 0, {})
 
 
+@pytest.mark.parametrize("form", ["{}", "[{}]", "{}\n{}\n"])
+def test_members_that_look_like_a_quality_are_reported_if_they_are_not_mapped(tmp_path, form):
+    record = json.dumps({"tag": "FT-2", "ts": SIX, "value": 1.5, "Good": False})
+    (tmp_path / "a.json").write_text(form.replace("{}", record))
+    assert read("json", tmp_path / "a.json", TAGGED)[1].companions == {"Good": "row"}
+    mapped = {**TAGGED, "quality": {"path": "Good", "scheme": "boolean"}}
+    rows, tally = read("json", tmp_path / "a.json", mapped)
+    assert (rows[0][3], tally.companions) == (None, {})
+    wide = json.dumps({"ts": SIX, "FT-2": 1.5, "FT-2.quality": 0, "Good": True, "PT_2": 1})
+    (tmp_path / "p2.json").write_text(form.replace("{}", wide))
+    _, tally = read("json", tmp_path / "p2.json", {"shape": "wide", "asset": {"file": "{stem}"}})
+    assert tally.companions == {"FT-2.quality": "quality", "Good": "row", "PT_2": "spelling"}
+    assert tally.unknown_columns == []
+
+
 def test_records_must_be_where_the_mapping_says(tmp_path):
     (tmp_path / "FT-2.json").write_text(json.dumps({"Items": [{"Timestamp": SIX}], "deep": {"er": [{}]}}))
     shown = reason(tmp_path / "FT-2.json", {**PI, "records": "items"})
