@@ -134,7 +134,7 @@ class RowDatabase:
             connection: Any = pooled.driver_connection
             pooled.detach()
             with closing(connection.cursor()) as cursor:
-                for command in self._commands():
+                for command in self._commands(cursor):
                     cursor.execute(command)
             if self.kind == "mssql":
                 connection.timeout = max(1, round(self.timeout_s))
@@ -147,12 +147,12 @@ class RowDatabase:
             return self._connection.cursor(SSCursor)
         return self._connection.cursor()
 
-    def _commands(self) -> list[str]:
+    def _commands(self, cursor: Any) -> list[str]:
         """What makes a session read only, in UTC, and stop after the time-out."""
         if self.kind in ("mariadb", "mysql"):
             limit = (
                 f"SET SESSION max_statement_time = {self.timeout_s:.3f}"
-                if self.kind == "mariadb"
+                if _is_mariadb(cursor)
                 else f"SET SESSION max_execution_time = {round(self.timeout_s * 1_000)}"
             )
             return ["SET SESSION TRANSACTION READ ONLY", "SET SESSION time_zone = '+00:00'", limit]
@@ -210,6 +210,12 @@ _ORACLE_KINDS = {
     "DB_TYPE_BINARY_FLOAT": "number",
     "DB_TYPE_VARCHAR": "text",
 }
+
+
+def _is_mariadb(cursor: Any) -> bool:
+    """Whether a server that speaks MySQL's protocol is MariaDB, whatever the URL calls it."""
+    cursor.execute("SELECT VERSION()")
+    return "mariadb" in str(cursor.fetchone()[0]).lower()
 
 
 def message_of(error: BaseException) -> str:
