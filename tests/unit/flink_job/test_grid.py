@@ -166,9 +166,7 @@ def test_a_backlog_is_made_in_long_segments_that_assets_share():
     rows = ClassRows(class_spec(), ASSETS)
     rows.add(*columns([(asset, 0, 1_000 * step, 1.0) for asset in (0, 1) for step in range(1, 1_001 - asset)]))
     sizes = [(batch.assets, batch.readings.shape[1]) for batch in advance(rows, [1_000_000, 997_000])]
-    # 1,000 = 3 x 256 + 128 + 64 + 32 + 8, 997 the same and 5
-    shared = [(ASSETS, size) for size in (256, 256, 256, 128, 64, 32)]
-    assert sizes == [*shared, (("p1",), 8), (("p2",), 4), (("p2",), 1)]
+    assert sizes == [*[(ASSETS, 256)] * 3, (("p2",), 229), (("p1",), 232)]
 
 
 def test_a_day_of_silence_makes_no_rows():
