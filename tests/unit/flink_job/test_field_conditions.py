@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from support.documents import ROOT
 from support.field_conditions import CONDITIONS, Count, Expected
 from support.field_plant import ASSETS, Outcome, Plant, undisturbed
 
@@ -50,3 +53,25 @@ def check_dead_letters(expected: Expected, outcome: Outcome) -> None:
 
 def is_as(count: int, wanted: Count) -> bool:
     return count in wanted if isinstance(wanted, range) else count == wanted
+
+
+# -- the page for users --
+
+PAGE = (ROOT / "docs" / "field-conditions.md").read_text("utf-8")
+
+
+def test_the_page_lists_every_condition():
+    listed = set(re.findall(r"^\| (.+?) \| (.+?) \|$", PAGE, re.MULTILINE))
+    missing = [f"| {one.name} | {one.does} |" for one in CONDITIONS.values() if (one.name, one.does) not in listed]
+    assert not missing, "\n".join(["docs/field-conditions.md lacks:", *missing])
+    assert len(CONDITIONS) >= 40
+
+
+def test_every_test_that_the_page_names_exists():
+    named = set(re.findall(r"`((?:test_|check_|kill_|interrupt_)\w+)`", PAGE))
+    functions = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (\w+)\(", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len(named) >= 20 and named <= functions, named - functions
