@@ -15,6 +15,7 @@ READING = '{"asset": "p1", "sensor": "flow", "ts": "2026-01-01T00:00:00Z", "valu
     [
         (dumps(dead_letter("late", "", READING)), True, "late"),
         (dumps(dead_letter("late", "", READING)), False, "late"),
+        (dumps(dead_letter("reset", "", READING)), True, "late"),
         (dumps(dead_letter("bad-value", "", READING.encode())), True, "messages"),
         (dumps(dead_letter("bad-value", "", b"\x00\x00\x00\x00\x01\xff")), False, "binary message"),
         (dumps(dead_letter("bad-json", "", "x" * (PAYLOAD_LIMIT + 1))), True, "was cut"),
