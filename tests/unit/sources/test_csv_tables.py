@@ -190,7 +190,8 @@ def test_a_changed_header_without_a_needed_column_fails_with_its_line(tmp_path):
         read(tmp_path, f"ts,flow\n{A},1\nTime,flow\n{B},2\n")
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
 @given(
     tables=st.lists(
         st.tuples(st.permutations(["ts", "flow", "pressure", "note"]), st.integers(0, 3)), min_size=1, max_size=5

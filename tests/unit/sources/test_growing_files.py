@@ -102,7 +102,8 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
 @given(
     pieces=st.lists(PIECES, max_size=12),
     cuts=st.lists(st.integers(0, 400), max_size=4),
@@ -202,6 +203,7 @@ def test_a_file_that_grows_while_it_is_read_is_imported(tmp_path, monkeypatch):
     assert logger.imported().readings == 4
 
 
+@pytest.mark.slow
 def test_many_additions_leave_few_files(tmp_path):
     logger = Logger(tmp_path)
     logger.write(HEADER + row(0))
