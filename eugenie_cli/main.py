@@ -12,6 +12,7 @@ import typer
 
 from eugenie_cli.commands import (
     anomalies,
+    bridge,
     config,
     demo,
     doctor,
@@ -65,6 +66,7 @@ def _root(
 app.command("init", cls=Command)(init.init)
 app.add_typer(config.app)
 app.command("import", cls=Command)(import_.import_)
+app.command("bridge", cls=Command)(bridge.bridge)
 app.add_typer(history.app)
 app.command("train", cls=with_old_spellings("train"))(train.train)
 app.command("evaluate", cls=with_old_spellings("evaluate"))(evaluate.evaluate)

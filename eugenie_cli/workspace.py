@@ -19,6 +19,11 @@ class Workspace:
         return self.root / "history"
 
     @property
+    def bridge(self) -> Path:
+        """Live readings waiting for Kafka, a folder for each source that `eugenie bridge` reads."""
+        return self.root / "bridge"
+
+    @property
     def opcua(self) -> Path:
         """The certificate and key with which `opcua` sources connect, unless the site file names others."""
         return self.root / "opcua"

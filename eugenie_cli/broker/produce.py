@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 
 import confluent_kafka
@@ -25,10 +26,11 @@ _DRAIN_S = 0.1
 class Producer:
     """Sends records to a site's brokers in batches, idempotently: no duplicates, order kept per partition.
 
-    Use as a context manager, which flushes on exit. `sent`, `delivered` and `failed` count records.
+    `delivery_ms`: after which a record is given up; 0: never. Use as a context manager, which flushes on exit. `sent`,
+    `delivered` and `failed` count records.
     """
 
-    def __init__(self, access: KafkaAccess, *, linger_ms: int = LINGER_MS) -> None:
+    def __init__(self, access: KafkaAccess, *, linger_ms: int = LINGER_MS, delivery_ms: int = DELIVERY_MS) -> None:
         self._access = access
         self._producer = confluent_kafka.Producer(
             client_settings(
@@ -37,7 +39,7 @@ class Producer:
                 linger_ms=linger_ms,
                 batch_size=BATCH_BYTES,
                 compression_type=CODEC,
-                delivery_timeout_ms=DELIVERY_MS,
+                delivery_timeout_ms=delivery_ms,
                 queue_buffering_max_messages=200_000,
             )
         )
@@ -47,18 +49,34 @@ class Producer:
         self._reported = 0
         self._first_error: KafkaError | None = None
 
-    def send(self, topic: str, key: str | bytes | None, value: bytes | None, timestamp_ms: int | None = None) -> None:
-        """Queue a record, waiting while the queue is full. `timestamp_ms`: the record's timestamp, by default now."""
+    def send(
+        self,
+        topic: str,
+        key: str | bytes | None,
+        value: bytes | None,
+        timestamp_ms: int | None = None,
+        settled: Callable[[KafkaError | None, Message], None] | None = None,
+    ) -> None:
+        """Queue a record, waiting while the queue is full. `timestamp_ms`: the record's timestamp, by default now.
+
+        `settled`: called by `poll` when the record was delivered, or with why it was not; such records are not counted.
+        """
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=self._on_delivery, timestamp=timestamp_ms or 0)
+                self._producer.produce(
+                    topic, value, key, on_delivery=settled or self._on_delivery, timestamp=timestamp_ms or 0
+                )
                 break
             except BufferError:
                 self._producer.poll(_DRAIN_S)
             except KafkaException as error:
                 raise failure(self._access, f"sending to {topic}", error) from None
-        self.sent += 1
+        self.sent += settled is None
         self._producer.poll(0)
+
+    def poll(self, wait_s: float) -> None:
+        """Call `settled` of records, waiting for the first one if there is none yet."""
+        self._producer.poll(wait_s)
 
     def flush(self) -> None:
         """Wait until every record has been delivered or given up.

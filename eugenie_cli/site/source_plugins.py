@@ -79,6 +79,15 @@ def importer_factory(name: str) -> Any:
         raise broken(name, f"has an importer that cannot be loaded: {type(error).__name__}: {error}") from error
 
 
+def live_factory(name: str) -> Any:
+    """What a type's `live` names; None if the type has no live side. Raises EugenieError as `importer_factory` does."""
+    place = source_type(name).live
+    try:
+        return None if place is None else pkgutil.resolve_name(place)
+    except (Exception, SystemExit) as error:
+        raise broken(name, f"has a live side that cannot be loaded: {type(error).__name__}: {error}") from error
+
+
 def broken(name: str, what: str) -> EugenieError:
     """The error for an unusable type; `what` follows the names of the type and its package."""
     point = _points()[name][0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from support.opcua import opcua_server, opcua_site
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.sources.importing import import_sources
+from eugenie_cli.sources.opcua.certificates import own_identity
 from eugenie_cli.sources.opcua.history_reader import HistoryReader
 from eugenie_cli.sources.windows.importer import WindowImporter
 
@@ -168,3 +172,62 @@ def test_nothing_listens_there(tmp_path, clock):
     site = opcua_site(tmp_path, "opc.tcp://127.0.0.1:9", {"a": "ns=2;s=a"}, pace={"retries": 0})
     with pytest.raises(EugenieError, match="cannot be reached"):
         import_sources(site)
+
+
+POLICIES = {
+    "Basic256Sha256": "Basic256Sha256_SignAndEncrypt",
+    "Aes128_Sha256_RsaOaep": "Aes128Sha256RsaOaep_SignAndEncrypt",
+    "Aes256_Sha256_RsaPss": "Aes256Sha256RsaPss_SignAndEncrypt",
+}
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    """A server that trusts nobody yet, and its folder of trusted certificates."""
+    folder = tmp_path_factory.mktemp("secured")
+    own = own_identity(folder / "own", "server")
+    (folder / "trusted").mkdir()
+    settings = {
+        "certificate": str(folder / "own" / "eugenie.der"),
+        "key": str(folder / "own" / "eugenie.key.pem"),
+        "uri": own.uri,
+        "trusted": str(folder / "trusted"),
+        "policies": list(POLICIES.values()),
+        "users": {"op": "right"},
+    }
+    with opcua_server(folder, {"a": {"values": put(1_000, 10)}}, **settings) as server:
+        yield server, folder / "trusted", folder / "own" / "eugenie.der"
+
+
+def import_secured(tmp_path, server, policy="Basic256Sha256", login="right", **security):
+    user = {"name": "op", "password": login}
+    settings = {"security": {"policy": policy, **security}, "user": user, "pace": {"retries": 0}}
+    return import_sources(opcua_site(tmp_path, server.endpoint, {"a": "ns=2;s=a"}, **settings))
+
+
+def test_a_certificate_is_made_and_has_to_be_trusted(secured, tmp_path, clock):
+    server, trusted, _ = secured
+    with pytest.raises(EugenieError) as raised:
+        import_secured(tmp_path, server)
+    reason = raised.value.reason
+    for word in ("does not trust the certificate of eugenie, CN=eugenie plant (SHA-1 ", "from `rejected` to `trusted`"):
+        assert word in reason
+    shutil.copy(tmp_path / ".eugenie" / "plant" / "opcua" / "eugenie.der", trusted / "eugenie.der")
+    for policy in POLICIES:
+        (report,) = import_secured(tmp_path, server, policy)
+        assert report.readings == 10, policy
+        shutil.rmtree(tmp_path / ".eugenie" / "plant" / "history")
+    with pytest.raises(EugenieError, match="refuses the user op"):
+        import_secured(tmp_path, server, login="wrong", server_certificate=str(secured[2]))
+
+
+def test_a_certificate_that_has_expired_is_named(secured, tmp_path, clock, monkeypatch):
+    monkeypatch.setattr("eugenie_cli.sources.opcua.certificates.VALID", timedelta(hours=-1))
+    with pytest.raises(EugenieError, match=r"eugenie\.der is valid from .* to .*delete"):
+        import_secured(tmp_path, secured[0])
+
+
+def test_another_certificate_of_the_server_is_refused(secured, tmp_path, clock):
+    own_identity(tmp_path / "other", "other")
+    with pytest.raises(EugenieError):
+        import_secured(tmp_path, secured[0], server_certificate=str(tmp_path / "other" / "eugenie.der"))

@@ -125,6 +125,8 @@ async def serve(spec) -> None:
             await store.new_historized_node(node_id, None)
             for ts, *rest in of_node.get("values", []):
                 await store.save_node_value(node_id, data_value(ts, *rest))
+            if store.values[node_id] and isinstance(store.values[node_id][-1].Value.Value, float):  # the node's type
+                await kind.write_value(store.values[node_id][-1])
     async with server:
         print("ready", flush=True)
         loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -41,7 +41,17 @@ class Converter:
 
     def columns(self, series: Series, values: Values, tally: Tally) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """(ts, value) of one node: ms since 1970 UTC, and NaN for bad quality."""
+        ts, value, refused = self.converted(values)
         tally.records += len(values)
+        if refused:
+            self.reject(dict.fromkeys(refused, series), ts, refused, tally)
+            kept = np.ones(len(value), bool)
+            kept[list(refused)] = False
+            return ts[kept], value[kept]
+        return ts, value
+
+    def converted(self, values: Values) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[int, str]]:
+        """(ts, value, why a value is refused, by position)."""
         value = values.value.copy()
         refused: dict[int, str] = {}
         for position, raw in values.other.items():
@@ -64,12 +74,7 @@ class Converter:
                 for position in [position for position in refused if of_code[position]]:
                     del refused[position]  # its value does not matter
         ts = to_ms(values.server if self._by_server else values.source)
-        if refused:
-            self._reject(series, ts, refused, tally)
-            kept = np.ones(len(value), bool)
-            kept[list(refused)] = False
-            return ts[kept], value[kept]
-        return ts, value
+        return ts, value, refused
 
     def _number(self, raw: object) -> float:
         if raw is None:
@@ -79,12 +84,16 @@ class Converter:
             raise ValueError(ARRAY)
         return self._to_value(text.strip(" \t"))
 
-    def _reject(self, series: Series, ts: NDArray[np.int64], refused: dict[int, str], tally: Tally) -> None:
+    def reject(
+        self, series: Mapping[int, Series], ts: NDArray[np.int64], refused: Mapping[int, str], tally: Tally
+    ) -> None:
+        """Count refused values. `series`, `refused`: by position."""
         more = tally.reject(BAD_VALUE, len(refused))
         tally.lost += len(refused)
         for position, why in sorted(refused.items())[: max(more, 0)]:
             instant = np.datetime64(int(ts[position]), "ms")
-            tally.example(BAD_VALUE, f"{series[0]}, {series[1]} at {instant}Z", why)
+            asset, sensor = series[position]
+            tally.example(BAD_VALUE, f"{asset}, {sensor} at {instant}Z", why)
 
 
 @cache

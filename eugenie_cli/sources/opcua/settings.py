@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from eugenie_cli.site.base import Section
-from eugenie_cli.site.field_types import Label, Name, StatusText
+from eugenie_cli.site.field_types import Label, Name, PositiveMs, StatusText
+from eugenie_cli.site.source_bridge import BridgeSettings
 from eugenie_cli.site.source_types import SourceType
 from eugenie_cli.site.source_windows import WindowSettings
 
@@ -61,6 +62,26 @@ class OpcuaUser(Section):
         return self
 
 
+class OpcuaBridge(BridgeSettings):
+    """The live side: what a subscription asks for."""
+
+    sampling: PositiveMs = Field(1_000, description="how often the server looks at a node for a change of its value")
+    publishing: PositiveMs = Field(500, description="how often the server sends what has changed")
+    queue: int = Field(
+        10,
+        ge=1,
+        le=100_000,
+        description="values that the server keeps of a node between two publications; of more, the oldest are lost",
+    )
+    keep_alive: PositiveMs = Field(
+        10_000, description="how often the server shows that it is there, if nothing changes"
+    )
+    backfill: bool = Field(
+        True, description="whether what was missed while the server could not be reached is read from its history"
+    )
+    deadband: float | None = Field(None, gt=0, description="changes up to this size are not sent; default: all are")
+
+
 class OpcuaSettings(WindowSettings):
     """A server of OPC UA with Historical Access. The tags of the site's assets are its node ids."""
 
@@ -82,6 +103,7 @@ class OpcuaSettings(WindowSettings):
     status: tuple[StatusText, ...] = Field((), description="texts and numbers that mean bad quality")
     values_per_read: int = Field(10_000, ge=100, le=1_000_000, description="values of a node in one answer at most")
     nodes_per_read: int = Field(50, ge=1, le=10_000, description="nodes in one query at most; the server may lower it")
+    bridge: OpcuaBridge = OpcuaBridge()
 
     @field_validator("endpoint")
     @classmethod
@@ -102,4 +124,9 @@ class OpcuaSettings(WindowSettings):
         return given
 
 
-SOURCE_TYPE = SourceType("opcua", OpcuaSettings, "eugenie_cli.sources.opcua.importer:OpcuaImporter")
+SOURCE_TYPE = SourceType(
+    "opcua",
+    OpcuaSettings,
+    "eugenie_cli.sources.opcua.importer:OpcuaImporter",
+    live="eugenie_cli.sources.opcua.importer:OpcuaLive",
+)

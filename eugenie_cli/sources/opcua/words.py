@@ -19,6 +19,7 @@ _PASSES = frozenset(
         *(_C.BadTooManySessions, _C.BadServerNotConnected, _C.BadNotConnected, _C.BadCommunicationError),
         *(_C.BadNoCommunication, _C.BadTcpServerTooBusy, _C.BadTcpNotEnoughResources, _C.BadResourceUnavailable),
         *(_C.BadWaitingForInitialData, _C.BadOutOfService, _C.BadRequestInterrupted, _C.BadTcpInternalError),
+        *(_C.BadNoSubscription, _C.BadSubscriptionIdInvalid, _C.BadTooManyPublishRequests),
         *(_C.BadInternalError, _C.BadUnexpectedError),
     }
 )

@@ -1,0 +1,158 @@
+"""The bridge on a real OPC UA server and a real broker: what is imported later equals what was streamed."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("asyncua", reason="needs the extra opcua")
+
+from support.opcua import opcua_server
+
+from eugenie_cli.bridge.running import run_bridge
+from eugenie_cli.broker import consume
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.site_history import open_history
+from eugenie_cli.operations.down import down
+from eugenie_cli.operations.up import up
+from eugenie_cli.site.kafka import Kafka
+from eugenie_cli.sources.importing import import_sources
+
+pytestmark = pytest.mark.integration
+
+GOOD, BAD = 0, 0x8000_0000
+
+
+class Progress:
+    def __init__(self):
+        self.said = []
+
+    def say(self, message):
+        self.said.append(message)
+
+
+@pytest.fixture
+def progress():
+    return Progress()
+
+
+def plant(site_factory, endpoint, **bridge):
+    source = {
+        "name": "plc",
+        "type": "opcua",
+        "endpoint": endpoint,
+        "start": "1h",
+        "window": "1h",
+        "bridge": {"publishing": "100ms", "sampling": "100ms", "keep_alive": "1s", **bridge},
+    }
+    return site_factory(
+        "bridged",
+        sources=[source],
+        classes={"pump": {"sensors": [{"name": "flow"}, {"name": "pressure"}], "step": "1s", "max_gap": "5s"}},
+        assets={"p1": {"class": "pump", "tags": {"flow": "ns=2;s=flow", "pressure": "ns=2;s=pressure"}}},
+    )
+
+
+def streamed(site):
+    """(sensor, ts, value or None) of all records."""
+    topic = str(site.topics.readings)
+    records = [
+        json.loads(record.value) for record in consume.read(site.kafka_access, topic, since_ms=0, until_end=True)
+    ]
+    instants = np.array([record["ts"].removesuffix("Z") for record in records], "M8[ms]").astype(np.int64).tolist()
+    return [(record["sensor"], ts, record["value"]) for record, ts in zip(records, instants, strict=True)]
+
+
+def imported(site):
+    import_sources(site)
+    read = open_history(site).read("p1")
+    values = [None if np.isnan(value) else value for value in read.value.tolist()]
+    return sorted(zip([read.names[at] for at in read.sensor], read.ts.tolist(), values, strict=True), key=str)
+
+
+def test_what_is_imported_later_equals_what_was_streamed(site_factory, progress, tmp_path):
+    """The broker stops and starts, and the server is killed and comes back with values that nobody saw."""
+    written: dict[str, list] = {"flow": [], "pressure": []}
+
+    def write(server, number):
+        values = {"flow": [number / 4, GOOD], "pressure": [float(number), BAD if number % 5 == 0 else GOOD]}
+        now = server.write(values)
+        for name, value in values.items():
+            written[name].append([now, *value])
+        time.sleep(0.02)
+
+    reports, stop = [], threading.Event()
+    with opcua_server(tmp_path, {name: {} for name in written}) as server:
+        site = plant(site_factory, server.endpoint)
+        up(site, only=("kafka",))
+        try:
+            write(server, 0)
+            bridge = threading.Thread(target=lambda: reports.append(run_bridge(site, "plc", progress, 90.0, stop)))
+            bridge.start()
+            wait_for(lambda: any("subscribed to 2 nodes" in line for line in progress.said))
+            for number in range(1, 40):
+                write(server, number)
+            down(site)
+            for number in range(40, 180):
+                write(server, number)
+            wait_for(lambda: any("stored in" in line for line in progress.said))
+            up(site, only=("kafka",))
+            port = int(server.endpoint.split(":")[2].split("/")[0])
+            server.kill()
+            for name in written:  # while nobody listened
+                last = written[name][-1][0]
+                written[name] += [[last + 10 * number, float(number), GOOD] for number in range(1, 50)]
+            nodes = {name: {"values": values} for name, values in written.items()}
+            with opcua_server(tmp_path, nodes, port=port) as server:
+                wait_for(lambda: sum("subscribed to 2 nodes" in line for line in progress.said) == 2)
+                for number in range(180, 200):
+                    write(server, number)
+                time.sleep(1.0)
+                stop.set()
+                bridge.join(30)
+                (report,) = reports
+                history = imported(site)
+            stream = streamed(site)
+        finally:
+            down(site)
+    expected = {
+        (name, ts, None if status == BAD else value) for name, values in written.items() for ts, value, status in values
+    }
+    assert set(history) == expected
+    since = min(ts for _, ts, _ in expected)
+    assert {reading for reading in stream if reading[1] >= since} == expected, progress.said
+    assert (report.lost, report.waiting, report.gaps) == (0, 0, [])
+    assert report.stored > 0
+    assert report.delivered == report.readings == len(stream)
+
+
+def wait_for(condition, seconds=40.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it does not happen"
+        time.sleep(0.05)
+
+
+def test_without_kafka_readings_wait_on_disk_for_the_next_run(site_factory, progress, tmp_path):
+    with opcua_server(tmp_path, {"flow": {}, "pressure": {}}) as server:
+        site = plant(site_factory, server.endpoint)
+        bridge = threading.Thread(target=run_bridge, args=(site, "plc", progress, 1.5))
+        bridge.start()
+        wait_for(lambda: any("subscribed" in line for line in progress.said))
+        server.write({"flow": [1.0, GOOD]})
+        bridge.join(30)
+        report = run_bridge(site, "plc", progress, 0.1)
+    assert report.earlier >= 3
+    assert report.waiting >= report.earlier
+    assert any("of an earlier run are sent first" in line for line in progress.said)
+
+
+def test_what_cannot_be_bridged_is_said(site_factory, progress):
+    site = plant(site_factory, "opc.tcp://127.0.0.1:9")
+    other = site.model_copy(update={"kafka": Kafka(readings={"shape": "wide", "asset": {"path": "asset"}})})
+    with pytest.raises(EugenieError, match="does not read the records that the bridge sends"):
+        run_bridge(other, "plc", progress)
