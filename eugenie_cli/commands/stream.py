@@ -114,7 +114,9 @@ def stop(
 
 @app.command()
 def reset(
-    assets: Annotated[list[str], typer.Argument(metavar="ASSET", help="Assets to begin anew.", show_default=False)],
+    assets: Annotated[
+        list[str] | None, typer.Argument(metavar="ASSET", help="Assets to begin anew.", show_default=False)
+    ] = None,
     site: SiteOption = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -122,6 +124,8 @@ def reset(
     from eugenie_cli.site.load import open_site
     from eugenie_cli.streaming.reset import reset as reset_assets
 
+    if not assets:
+        raise EugenieError("no asset named", "name those to begin anew: eugenie stream reset ASSET", ExitCode.USAGE)
     console = Console()
     done = reset_assets(open_site(site), assets, console)
     if output is Output.json:
