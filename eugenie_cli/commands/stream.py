@@ -20,6 +20,7 @@ from eugenie_cli.commands.options import (
 )
 from eugenie_cli.commands.renamed import with_old_spellings
 from eugenie_cli.console import Console
+from eugenie_cli.errors import EugenieError, ExitCode
 
 app = typer.Typer(
     help="The stream job: submit, monitor, upgrade and stop it; replay.", no_args_is_help=True, rich_markup_mode=None
@@ -114,7 +115,7 @@ def stop(
 
 @app.command()
 def reset(
-    assets: Annotated[
+    asset: Annotated[
         list[str] | None, typer.Argument(metavar="ASSET", help="Assets to begin anew.", show_default=False)
     ] = None,
     site: SiteOption = None,
@@ -124,14 +125,14 @@ def reset(
     from eugenie_cli.site.load import open_site
     from eugenie_cli.streaming.reset import reset as reset_assets
 
-    if not assets:
+    if not asset:
         raise EugenieError("no asset named", "name those to begin anew: eugenie stream reset ASSET", ExitCode.USAGE)
     console = Console()
-    done = reset_assets(open_site(site), assets, console)
+    done = reset_assets(open_site(site), asset, console)
     if output is Output.json:
         console.json(done)
         return
-    console.line(f"job {done.job_id}: resumed from {done.resumed_from}, without the state of {', '.join(assets)}")
+    console.line(f"job {done.job_id}: resumed from {done.resumed_from}, without the state of {', '.join(asset)}")
 
 
 @app.command()
