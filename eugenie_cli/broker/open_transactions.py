@@ -46,6 +46,17 @@ def stable_ends(access: KafkaAccess, topic: str) -> dict[int, int]:
     return {number: end for (_, number), end in _ends(access, where, IsolationLevel.READ_COMMITTED).items()}
 
 
+def hidden(access: KafkaAccess, topic: str) -> int:
+    """The number of a topic's records, and markers, that readers of committed records cannot see yet.
+
+    Raises EugenieError when brokers do not answer.
+    """
+    where = [TopicPartition(topic, number) for number in range(partitions(access, topic))]
+    ends = _ends(access, where, IsolationLevel.READ_UNCOMMITTED)
+    stable = _ends(access, where, IsolationLevel.READ_COMMITTED)
+    return sum(max(ends[place] - first, 0) for place, first in stable.items())
+
+
 def _ends(access: KafkaAccess, where: list[TopicPartition], level: IsolationLevel) -> dict[tuple[str, int], int]:
     admin = AdminClient(client_settings(access))  # keep a reference: once collected, the client never answers
 

@@ -50,7 +50,8 @@ def _rows(job: StreamStatus) -> Iterator[tuple[str, str]]:
     if job.job_id is not None:
         yield "job", f"{job.job_id}\n{job.address}"
         yield "figures", _figures(job)
-        yield "lag", "unknown" if job.lag is None else f"{job.lag:,} records not read yet"
+        hidden = f"; {job.hidden:,} more in or after open transactions" if job.hidden else ""
+        yield "lag", "unknown" if job.lag is None else f"{job.lag:,} records not read yet{hidden}"
         yield "readings", f"{job.readings_per_s:,.1f} records/s in"
         yield "scores", f"{job.scores_per_s:,.1f} records/s out"
         behind = "" if job.watermark_delay_s is None else f", {duration(job.watermark_delay_s)} behind the clock"

@@ -40,6 +40,8 @@ class JobRecord:
     """Flink accepted the job. False: the request was in progress when `submit` was interrupted."""
     stopped: bool = False
     """`stop` ended the job without a savepoint: the next one resumes from its last checkpoint."""
+    failed_at_start: int = 0
+    """Attempts of checkpoints that Flink counts as failed because tasks were starting."""
     before: dict[str, Any] | None = None
     """While the job is not accepted: the previous record, which counts if the job never ran."""
 

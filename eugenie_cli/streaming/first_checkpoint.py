@@ -17,9 +17,10 @@ WITHIN_S = 150.0
 RUNNING = "RUNNING"
 
 
-def wait(rest: FlinkRest, job_id: str, progress: Progress, within_s: float = WITHIN_S) -> None:
+def wait(rest: FlinkRest, job_id: str, progress: Progress, within_s: float = WITHIN_S) -> int:
     """Wait until all tasks of a job run and its first checkpoint is complete, which is requested at once.
 
+    Returns how many attempts failed before: Flink counts those that it makes while tasks start, and which cannot work.
     Raises EugenieError, with the cause, when the job ends or fails repeatedly before, or takes too long.
     """
     deadline = time.monotonic() + within_s
@@ -38,6 +39,7 @@ def wait(rest: FlinkRest, job_id: str, progress: Progress, within_s: float = WIT
                     raise _late(rest, job_id, state, statistics, within_s)
                 time.sleep(POLL_S)
                 state = _state(rest, job_id)
+        return int(statistics["counts"]["failed"])
     except KeyboardInterrupt:
         progress.say(
             f"interrupted: the job {job_id} was submitted and keeps running, but has not yet completed a checkpoint;"

@@ -47,11 +47,16 @@ END_OF_TIME = 253_402_300_799_999
 """The last instant of the year 9999: a later watermark belongs to a drained stream."""
 
 
+_STEPS = {"read": r"^Source: ", "decode": r"^PythonCalc", "detect": r"^detect$", "write": r": (?:Writer|Committer)$"}
+"""What the job does -> the names of Flink's operators that do it."""
+
+
 @dataclass(frozen=True)
 class OperatorLoad:
     """A chain of operators that run as one task. Shares are those of its busiest subtask, 0 to 1; None: unknown."""
 
     name: str
+    """Its steps, such as `detect, write`."""
     parallelism: int
     busy: float | None
     back_pressured: float | None
@@ -153,6 +158,13 @@ def _is_used(name: str) -> bool:
     )
 
 
+def steps_of(chain: str) -> str:
+    """The steps of a chain by its name in Flink; that name if none of them is in it."""
+    operators = [part.strip() for part in re.split(r"->|[(),]", chain)]
+    steps = [step for step, name in _STEPS.items() if any(re.search(name, operator) for operator in operators)]
+    return ", ".join(steps) or chain
+
+
 def _load(vertex: dict[str, Any], metrics: dict[str, Metric]) -> OperatorLoad:
     def share(name: str) -> float | None:
         most = metrics[name].most if name in metrics else math.nan
@@ -162,7 +174,7 @@ def _load(vertex: dict[str, Any], metrics: dict[str, Metric]) -> OperatorLoad:
         return round(metrics[name].total, 3) if name in metrics else 0.0
 
     return OperatorLoad(
-        name=vertex["name"],
+        name=steps_of(vertex["name"]),
         parallelism=vertex["parallelism"],
         busy=share(_BUSY),
         back_pressured=share(_BACK_PRESSURED),

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eugenie_cli.broker import positions
+from eugenie_cli.broker import open_transactions, positions
 from eugenie_cli.engines import endpoints, flink_rest, job_record
 from eugenie_cli.engines.flink_rest import FlinkRest, state_of
 from eugenie_cli.engines.job_record import JobRecord
@@ -53,7 +53,9 @@ class StreamStatus:
     """The last failure, in a line or two, which occurred at `failed_at` (ISO 8601)."""
     failed_at: str | None = None
     lag: int | None = None
-    """Unread records of the readings topic."""
+    """Unread records of the readings topic, up to the last stable offsets."""
+    hidden: int = 0
+    """Records from there to the high watermarks: in transactions that are open, or after them."""
     readings_per_s: float = 0.0
     """Records read by the source."""
     scores_per_s: float = 0.0
@@ -63,6 +65,7 @@ class StreamStatus:
     """How far event time is behind the clock: years, in a replay of old readings."""
     checkpoints: int = 0
     failed_checkpoints: int = 0
+    """Without the attempts while the job's tasks started."""
     last_checkpoint_bytes: int | None = None
     last_checkpoint_s: float | None = None
     last_checkpoint_age_s: float | None = None
@@ -154,10 +157,11 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
                 "Flink receives no heartbeats from its TaskManager: the job is reported as running but may hang", HANGS
             )
         ]
-    lag: int | None = None
+    lag, hidden = None, 0
     if at_work and has_kafka():
         lag = _lag(site, rest, job_id, last, notes, problems)
-        problems += _held_up(site, rest, job_id, notes)
+        hidden, held_up = _held_up(site, rest, job_id, notes)
+        problems += held_up
     elif at_work:
         notes.append("the lag is unknown: Kafka has a problem")
     return StreamStatus(
@@ -169,11 +173,12 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
         failure=summary(failed[1]) if failed is not None else None,
         failed_at=iso(failed[0]) if failed is not None else None,
         lag=lag,
+        hidden=hidden,
         readings_per_s=round(metrics.readings_per_s, 3),
         scores_per_s=round(metrics.scores_per_s, 3),
         watermark=iso(metrics.watermark_ms) if metrics.watermark_ms is not None else None,
         watermark_delay_s=_since(metrics.watermark_ms),
-        **_checkpoints(rest.checkpoints(job_id)),
+        **_checkpoints(rest.checkpoints(job_id), last.failed_at_start if last and last.job_id == job_id else 0),
         predict_calls=metrics.predict_calls,
         predict_windows=metrics.predict_windows,
         predict_mean_ms=round(metrics.predict_ms / metrics.predict_calls, 1) if metrics.predict_calls else None,
@@ -190,12 +195,12 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
     )
 
 
-def _checkpoints(statistics: dict[str, Any]) -> dict[str, Any]:
+def _checkpoints(statistics: dict[str, Any], failed_at_start: int) -> dict[str, Any]:
     latest = (statistics.get("latest") or {}).get("completed") or {}
     duration = latest.get("end_to_end_duration")
     return {
         "checkpoints": statistics["counts"]["completed"],
-        "failed_checkpoints": statistics["counts"]["failed"],
+        "failed_checkpoints": max(statistics["counts"]["failed"] - failed_at_start, 0),
         "last_checkpoint_bytes": latest.get("state_size"),
         "last_checkpoint_s": duration / 1000 if duration is not None else None,
         "last_checkpoint_age_s": _since(latest.get("latest_ack_timestamp")),
@@ -222,13 +227,14 @@ def _lag(
     return behind(topic.end, read)
 
 
-def _held_up(site: Site, rest: FlinkRest, job_id: str, notes: list[str]) -> list[Problem]:
-    """A problem for each transaction of another program that hides records."""
+def _held_up(site: Site, rest: FlinkRest, job_id: str, notes: list[str]) -> tuple[int, list[Problem]]:
+    """The number of readings that open transactions hide, and a problem for each such transaction that is hung."""
     try:
-        return hung_transactions.problems(site.kafka_access, rest.checkpoints(job_id))
+        hidden = open_transactions.hidden(site.kafka_access, str(site.topics.readings))
+        return hidden, hung_transactions.problems(site.kafka_access, rest.checkpoints(job_id))
     except EugenieError as error:
         notes.append(f"open transactions are unknown: {error.reason}")
-        return []
+        return 0, []
 
 
 def _since(instant_ms: int | None) -> float | None:

@@ -95,7 +95,10 @@ def submit(
     with job_record.changing(job.workspace):
         done = _submit(site, job, requested, how, progress)
     if done.started:
-        first_checkpoint.wait(job.rest, done.job_id, progress)
+        failed = first_checkpoint.wait(job.rest, done.job_id, progress)
+        with job_record.changing(job.workspace):
+            if (last := job_record.load(job.workspace)) is not None and last.job_id == done.job_id:
+                job_record.save(job.workspace, replace(last, failed_at_start=failed))
     return done
 
 

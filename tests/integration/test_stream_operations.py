@@ -286,6 +286,8 @@ def check_status(plant: Plant) -> None:
     assert (
         all(operator.busy is None or 0 <= operator.busy <= 1 for operator in now.operators) and len(now.operators) == 2
     )
+    assert [operator.name for operator in now.operators] == ["read, decode", "detect, write"]
+    assert now.failed_checkpoints == 0 == now.hidden
     # Flink answers with the figures of the previous request: one of our answers must be fresh
     time.sleep(FRESH_S + 1)
     fresh = status(plant.site)
@@ -651,7 +653,9 @@ def check_a_transaction_that_another_program_left_open_is_named(plant: Plant) ->
     program.flush(30)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hung_transactions, "LONG_MS", 0)
-        (problem,) = until(lambda now: now.problems, site).problems
+        now = until(lambda now: now.problems, site)
+        (problem,) = now.problems
+        assert (now.lag, now.hidden) == (0, 1)
         assert f"partition 1 of {topic}" in problem.what and "the job cannot read the 1 records" in problem.what
         assert problem.next.endswith(f"abort --topic {topic} --partition 1 --start-offset {begin}")
         program.abort_transaction(30)

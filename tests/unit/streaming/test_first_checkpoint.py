@@ -31,7 +31,7 @@ def answers(jobs, checkpoints, failures=NO_FAILURES, **further):
 
 def test_a_checkpoint_is_requested_once_all_tasks_run_and_waited_for():
     with flink(answers([*STARTING, RUNNING], [NONE, NONE, COMPLETED])) as (rest, requests):
-        first_checkpoint.wait(rest, JOB, SILENT)
+        assert first_checkpoint.wait(rest, JOB, SILENT) == 0
     asked = requests.index(TRIGGER)
     assert requests.count(TRIGGER) == 1 and requests[:asked].count("GET ") > len(STARTING)
     assert requests[-1] == "GET /checkpoints"
@@ -42,6 +42,11 @@ def test_a_cluster_that_refuses_the_request_takes_its_checkpoint_at_the_interval
     del given[TRIGGER]
     with flink(given) as (rest, _):
         first_checkpoint.wait(rest, JOB, SILENT)
+
+
+def test_attempts_that_failed_while_tasks_started_are_counted():
+    with flink(answers([RUNNING], [NONE, recorded.checkpoints(0, failed="tasks are not running")])) as (rest, _):
+        assert first_checkpoint.wait(rest, JOB, SILENT) == 1
 
 
 def test_a_job_that_recovers_from_one_failure_is_waited_for():

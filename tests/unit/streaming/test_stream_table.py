@@ -91,6 +91,7 @@ def test_a_stopped_job_shows_where_it_resumes_and_no_empty_figures():
             {"conflicting_readings": 1_200},
             "conflicts 1,200 readings beside another one at the instant",
         ),
+        ({"hidden": 58}, "1,234 records not read yet; 58 more in or after open transactions"),
         ({"figures_age_s": 90.0}, "figures STALE: 1.5 min old"),
         ({"figures_age_s": None}, "figures of an unknown age"),
         ({"state": "RESTARTING", "figures_age_s": None}, "figures none: not all of its tasks are running"),
