@@ -14,9 +14,10 @@ from support.opcua import opcua_server, opcua_site
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
-from eugenie_cli.sources.importing import import_sources
+from eugenie_cli.sources.importing import browse_source, import_sources
 from eugenie_cli.sources.opcua.certificates import own_identity
 from eugenie_cli.sources.opcua.history_reader import HistoryReader
+from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.importer import WindowImporter
 
 pytestmark = pytest.mark.integration
@@ -231,3 +232,14 @@ def test_another_certificate_of_the_server_is_refused(secured, tmp_path, clock):
     own_identity(tmp_path / "other", "other")
     with pytest.raises(EugenieError):
         import_secured(tmp_path, secured[0], server_certificate=str(tmp_path / "other" / "eugenie.der"))
+
+
+def test_a_server_is_browsed_without_knowing_its_nodes(server, tmp_path):
+    site = opcua_site(tmp_path, server.endpoint, {"a": "ns=3;s=a", "b": "ns=3;s=slow"})
+    tags = {browsed.tag: browsed for browsed in browse_source(site, "plc")}
+    assert set(tags) >= {f"ns=3;s={name}" for name in NODES}
+    assert tags["ns=3;s=a"] == Browsed("ns=3;s=a", "p1, a", "bar", None, START, START + 9_000, "/3:Plant/3:a")
+    assert tags["ns=3;s=live"].note == "/3:Plant/3:live; no history"
+    assert [browsed.tag for browsed in browse_source(site, "plc", "*/3:slow")] == ["ns=3;s=slow"]
+    unknown = opcua_site(tmp_path, server.endpoint, {"a": "PT-101"})
+    assert {browsed.tag for browsed in browse_source(unknown, "plc")} == set(tags)

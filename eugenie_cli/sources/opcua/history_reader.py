@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,14 +18,17 @@ from eugenie_cli.readings.reject_reasons import BAD_TIMESTAMP
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.failures import TooMuchError, TransientError
 from eugenie_cli.sources.interface import Tally
+from eugenie_cli.sources.opcua.browse import browse
 from eugenie_cli.sources.opcua.connection import Connection
 from eugenie_cli.sources.opcua.decode import EMPTY, NodeHistory, decode_history
+from eugenie_cli.sources.opcua.node_ids import written
 from eugenie_cli.sources.opcua.nodes import ServerNodes, Tagged, find_nodes, refused_nodes, tagged_nodes
 from eugenie_cli.sources.opcua.pages import NO_VALUE, OF_CODE, Pages
 from eugenie_cli.sources.opcua.readings import Converter
 from eugenie_cli.sources.opcua.settings import OpcuaSettings
 from eugenie_cli.sources.opcua.ticks import to_datetime
 from eugenie_cli.sources.opcua.words import FEWER_NODES, UNAVAILABLE, of_query
+from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
 
@@ -36,13 +41,17 @@ class HistoryReader:
 
     def __init__(self, source: OpcuaSettings, site: Site) -> None:
         self._source, self._site = source, site
-        self._tagged = tagged_nodes(source, site)
         self._connection = Connection(source, site, source.pace.timeout / 1_000)
         self._convert = Converter(source)
         self._nodes_at_once = source.nodes_per_read
         self._nodes: ServerNodes | None = None
         self._session = 0
         self._finding = threading.Lock()
+
+    @cached_property
+    def _tagged(self) -> list[Tagged]:
+        """Not needed to browse a server whose node ids are not known yet. Raises EugenieError."""
+        return tagged_nodes(self._source, self._site)
 
     def settings(self) -> Mapping[str, Any]:
         source = self._source
@@ -80,6 +89,13 @@ class HistoryReader:
                 series = [self._tagged[position].series for position, _ in batch]
                 yield self._convert.batch(series, [values for _, values in batch], tally)
         self._report(absent, pages, tally)
+
+    def browse(self, pattern: str | None, pace: Pace) -> Iterator[Browsed]:
+        """The server's variables. Those of the site are found if their tags are node ids with its present indexes."""
+        sensors = {}
+        with suppress(EugenieError):  # some tags are no node ids yet
+            sensors = {written(node): ", ".join(self._tagged[at].series) for at, node in self._found().ids.items()}
+        return browse(self._connection, sensors, pattern, pace)
 
     def close(self) -> None:
         self._connection.close()
