@@ -12,7 +12,7 @@ from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 
 if TYPE_CHECKING:
-    from eugenie_cli.site.schema import Site
+    from eugenie_cli.sources.browse import Browsed
 
 COLUMNS = (
     "source",
@@ -54,14 +54,17 @@ def import_(
     from eugenie_cli.history.quality_tables import finding_lines
     from eugenie_cli.history.site_history import open_history
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.sources.importing import import_sources
+    from eugenie_cli.sources.importing import browse_source, import_sources
     from eugenie_cli.sources.pruning import prune as drop_leftovers
     from eugenie_cli.sources.tables import import_notes, import_rows
 
     console = Console()
     opened = open_site(site)
     if browse or match is not None:
-        _browse(opened, source or (), match, console, output)
+        if source is None or len(source) != 1:
+            hint = "name it: eugenie import SOURCE --browse"
+            raise EugenieError("--browse lists the tags of one source", hint, ExitCode.USAGE)
+        _show(browse_source(opened, source[0], match), console, output)
         return
     reports = import_sources(opened, source or (), console, again=again)
     history = open_history(opened)
@@ -79,15 +82,10 @@ def import_(
         raise typer.Exit(ExitCode.PARTLY)
 
 
-def _browse(site: Site, names: Sequence[str], pattern: str | None, console: Console, output: Output) -> None:
+def _show(tags: Sequence[Browsed], console: Console, output: Output) -> None:
     from eugenie_cli.sources.browse import COLUMNS as BROWSED
     from eugenie_cli.sources.browse import browse_rows
-    from eugenie_cli.sources.importing import browse_source
 
-    if len(names) != 1:
-        hint = "name it: eugenie import SOURCE --browse"
-        raise EugenieError("--browse lists the tags of one source", hint, ExitCode.USAGE)
-    tags = browse_source(site, names[0], pattern)
     if output is Output.json:
         console.json(tags)
     else:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from eugenie_cli.commands.command import Command
 from eugenie_cli.commands.options import (
     AssetOption,
     ClassOption,
@@ -113,7 +114,7 @@ def stop(
         console.line(f"job {done.job_id} stopped: {'drained' if done.drained else kept}")
 
 
-@app.command()
+@app.command(cls=Command)
 def reset(
     asset: Annotated[
         list[str] | None, typer.Argument(metavar="ASSET", help="Assets to begin anew.", show_default=False)

@@ -76,7 +76,7 @@ def importer_factory(name: str) -> Any:
     except EugenieError:
         raise
     except (Exception, SystemExit) as error:
-        raise broken(name, f"has an importer that cannot be loaded: {type(error).__name__}: {error}") from error
+        raise _unloadable(name, "an importer", error) from error
 
 
 def live_factory(name: str) -> Any:
@@ -85,7 +85,14 @@ def live_factory(name: str) -> Any:
     try:
         return None if place is None else pkgutil.resolve_name(place)
     except (Exception, SystemExit) as error:
-        raise broken(name, f"has a live side that cannot be loaded: {type(error).__name__}: {error}") from error
+        raise _unloadable(name, "a live side", error) from error
+
+
+def _unloadable(name: str, what: str, error: BaseException) -> EugenieError:
+    extra = source_type(name).extra
+    if extra is not None and isinstance(error, ImportError):
+        return EugenieError(f"source type {name} needs the extra `{extra}`: {error}", f"pip install 'eugenie[{extra}]'")
+    return broken(name, f"has {what} that cannot be loaded: {type(error).__name__}: {error}")
 
 
 def broken(name: str, what: str) -> EugenieError:

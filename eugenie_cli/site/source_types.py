@@ -35,10 +35,11 @@ class SourceType:
     `name`: its `type` in site files, and the name of its entry point; `settings`: the section of such a source;
     `importer`: "package.module:attribute" of a class or function that takes the source's settings and the site, and
     returns a `sources.interface.Importer`; `live`: the same for a `sources.live.LiveSource`, or None if the type has no
-    live side.
+    live side; `extra`: the extra of eugenie with the libraries that both import, if they need one.
     """
 
     name: str
     settings: type[SourceSettings]
     importer: str
     live: str | None = None
+    extra: str | None = None

@@ -27,7 +27,7 @@ from eugenie_cli.sources.sql.rows import RowReader
 from eugenie_cli.sources.sql.statements import Statement, table_of
 from eugenie_cli.sources.sql.times import TimeColumn
 from eugenie_cli.sources.windows.browsing import Browsed
-from eugenie_cli.sources.windows.importer import WindowImporter
+from eugenie_cli.sources.windows.importer import importer_of
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.plan import span_key
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
@@ -44,11 +44,6 @@ MAPPING = ReadingsMapping.model_validate(
 )
 TAGS_NAMED = 500
 """The largest number of tags that a query names; of more, all tags are read and the others dropped."""
-
-
-def ignition_importer(source: IgnitionSettings, site: Site) -> WindowImporter:
-    """The importer of an `ignition` source."""
-    return WindowImporter(IgnitionReader(source, site), source, site)
 
 
 @dataclass(frozen=True)
@@ -153,3 +148,6 @@ def _missing(partition: Partition) -> str:
         for bound in (partition.start_ms, partition.end_ms)
     )
     return f"the table {partition.table} of {first} to {last} is in sqlth_partitions, but does not exist"
+
+
+ignition_importer = importer_of(IgnitionReader)

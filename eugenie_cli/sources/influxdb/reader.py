@@ -21,7 +21,7 @@ from eugenie_cli.sources.interface import Tally, router_of
 from eugenie_cli.sources.records.reader import RecordReader
 from eugenie_cli.sources.records.rejections import count_rejections
 from eugenie_cli.sources.windows.http import HttpSource
-from eugenie_cli.sources.windows.importer import WindowImporter
+from eugenie_cli.sources.windows.importer import importer_of
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
 
@@ -169,6 +169,4 @@ class InfluxReader:
         return SourceDownError(reason, "check the settings of the source")
 
 
-def influx_importer(source: InfluxSettings, site: Site) -> WindowImporter:
-    """The importer of a source."""
-    return WindowImporter(InfluxReader(source, site), source, site)
+influx_importer = importer_of(InfluxReader)

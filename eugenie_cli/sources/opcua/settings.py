@@ -127,6 +127,7 @@ class OpcuaSettings(WindowSettings):
 SOURCE_TYPE = SourceType(
     "opcua",
     OpcuaSettings,
-    "eugenie_cli.sources.opcua.importer:OpcuaImporter",
-    live="eugenie_cli.sources.opcua.importer:OpcuaLive",
+    "eugenie_cli.sources.opcua.importer:opcua_importer",
+    live="eugenie_cli.sources.opcua.subscriber:Subscriber",
+    extra="opcua",
 )

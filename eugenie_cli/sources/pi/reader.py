@@ -21,7 +21,7 @@ from eugenie_cli.sources.pi.values import records
 from eugenie_cli.sources.records.reader import RecordReader
 from eugenie_cli.sources.records.rejections import count_rejections
 from eugenie_cli.sources.windows.http import HttpSource
-from eugenie_cli.sources.windows.importer import WindowImporter
+from eugenie_cli.sources.windows.importer import importer_of
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
 
@@ -178,9 +178,7 @@ class PiReader:
         return answer
 
 
-def pi_importer(source: PiSettings, site: Site) -> WindowImporter:
-    """The importer of a source."""
-    return WindowImporter(PiReader(source, site), source, site)
+pi_importer = importer_of(PiReader)
 
 
 def _tags(source: PiSettings, site: Site) -> tuple[str, ...]:

@@ -35,18 +35,13 @@ from eugenie_cli.sources.sql.statements import (
 from eugenie_cli.sources.sql.time_columns import time_column
 from eugenie_cli.sources.sql.times import TimeColumn
 from eugenie_cli.sources.windows.browsing import Browsed
-from eugenie_cli.sources.windows.importer import WindowImporter
+from eugenie_cli.sources.windows.importer import importer_of
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.plan import span_key
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
 
 LONG_PARTS = ("ts", "asset", "sensor", "tag", "value", "quality")
 WIDE_PARTS = ("ts", "asset", "quality")
-
-
-def sql_importer(source: SqlSettings, site: Site) -> WindowImporter:
-    """The importer of a `sql` source."""
-    return WindowImporter(SqlReader(source, site), source, site)
 
 
 @dataclass(frozen=True)
@@ -199,3 +194,6 @@ class SqlReader:
 
 def _shown(span: Span) -> str:
     return span_key(span.start_ms, span.width_ms)
+
+
+sql_importer = importer_of(SqlReader)

@@ -122,3 +122,12 @@ class WindowImporter:
         now = datetime.fromtimestamp(self._now_ms() / 1_000, self._zone).time()
         if self._source.daily is not None and not within(self._source.daily, now):
             self.stopped = f"it is outside the hours {self._source.daily} of `daily`"
+
+
+def importer_of(reader: Callable[[Any, Site], WindowReader]) -> Callable[[Any, Site], WindowImporter]:
+    """What the SourceType of a source of windows names: (settings, site) -> its importer."""
+
+    def make(source: WindowSettings, site: Site) -> WindowImporter:
+        return WindowImporter(reader(source, site), source, site)
+
+    return make

@@ -61,6 +61,7 @@ OPTIONS = {
     "--report": ("FILE", "where the report is written"),
     "--savepoint": (FLAG, "take a savepoint"),
     "--scores": ("FILE", "where scores are written"),
+    "--seconds": ("SECONDS", "end after that time"),
     "--secret": ("NAME", "the Kubernetes secret that rendered files name"),
     "--seed": ("NUMBER", "seed of the simulated plant"),
     "--service-account": ("NAME", "the Kubernetes service account that rendered files name"),
