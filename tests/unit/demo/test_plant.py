@@ -12,6 +12,8 @@ from eugenie_cli.demo.plant.physics import simulate
 from eugenie_cli.demo.plant.plant import Plant
 from eugenie_cli.demo.plant.randomness import generator, lag, set_points, wander
 
+pytestmark = pytest.mark.slow
+
 START = 1_767_225_600_000
 HOUR = 3_600_000
 MINUTE = 60_000

@@ -19,6 +19,8 @@ from eugenie_cli.history.compaction import compact
 from eugenie_cli.history.store import History
 from eugenie_cli.history.verification import verify
 
+pytestmark = pytest.mark.slow
+
 HOURS = 12
 
 

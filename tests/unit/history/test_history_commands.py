@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
 
+pytestmark = pytest.mark.slow
+
 SITE = """
 site: plant
 sources:

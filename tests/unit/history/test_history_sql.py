@@ -24,6 +24,8 @@ from eugenie_cli.history.sql import query
 from eugenie_cli.history.store import History
 from eugenie_cli.main import app
 
+pytestmark = pytest.mark.slow
+
 NAN = float("nan")
 T0 = 1_767_420_000_000  # 2026-01-03T06:00:00Z
 

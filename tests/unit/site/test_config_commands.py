@@ -8,6 +8,8 @@ import pytest
 
 from eugenie_cli.main import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):

@@ -16,6 +16,8 @@ from eugenie_cli.site.load import load_site, read_site
 from eugenie_cli.site.scaffold import create_site
 from eugenie_cli.site.schema import EquipmentClass
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[3]
 TEMPLATE = PROJECT / "templates" / "new-site" / "site.yaml"
 

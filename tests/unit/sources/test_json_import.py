@@ -26,6 +26,8 @@ from eugenie_cli.sources.interface import router_of
 from eugenie_cli.sources.json import documents, importer, messages
 from eugenie_cli.sources.json.scanner import NotJson, Scanner
 
+pytestmark = pytest.mark.slow
+
 T0 = 1_767_420_000_000  # 2026-01-03T06:00:00Z
 SIX = "2026-01-03T06:00:00Z"
 SECOND = "2026-01-03T06:00:01Z"

@@ -22,6 +22,8 @@ from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.sources.interface import EXAMPLES, Tally
 from eugenie_cli.sources.report import SourceReport
 
+pytestmark = pytest.mark.slow
+
 IMPORTER = """
 import numpy as np
 from eugenie_cli.errors import EugenieError

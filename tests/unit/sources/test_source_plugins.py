@@ -25,6 +25,8 @@ from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.sources.interface import importer_for
 from eugenie_cli.sources.leftovers import leftovers
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = Path(__file__).parents[2] / "plugins" / "eugenie-sqlite"
 BIN = Path(sys.executable).parent
 SITE = """\

@@ -14,6 +14,8 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.sources.importing import import_sources
 
+pytestmark = pytest.mark.slow
+
 START = 1_767_225_600_000
 HOUR = 3_600_000
 OPEN = {"Name": "OPEN", "Value": 1, "IsSystem": False}

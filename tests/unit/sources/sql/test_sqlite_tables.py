@@ -20,6 +20,8 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.sources.importing import import_sources
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2025, 10, 25, 12, tzinfo=timezone.utc)
 LONG = {"ts": {"path": "ts"}, "asset": {"path": "asset"}, "sensor": {"path": "sensor"}}
 

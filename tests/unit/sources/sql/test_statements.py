@@ -19,6 +19,8 @@ from eugenie_cli.sources.sql.statements import describing_table, limited, readin
 from eugenie_cli.sources.sql.times import DAYS, NANOSECONDS, TimeColumn
 from eugenie_cli.sources.windows.reader import Span
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3_600_000
 SPAN = Span(1_761_429_600_000, 1_761_429_600_000 + HOUR)
 UTC = ZoneInfo("UTC")
