@@ -66,6 +66,7 @@ def test_single_names_are_somewhere_in_the_code():
     assert not unknown, shown(unknown)
 
 
+@pytest.mark.slow
 def test_a_package_names_its_own_modules():
     unknown = [
         quoted

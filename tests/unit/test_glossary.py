@@ -49,6 +49,7 @@ def test_what_a_term_names_exists(row):
     assert meaning.endswith("."), term
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", MIXED)
 def test_documents_and_docstrings_keep_the_words_apart(what):
     pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
@@ -58,6 +59,7 @@ def test_documents_and_docstrings_keep_the_words_apart(what):
         assert found is None, f"{path.relative_to(ROOT)}: {found[0]!r}: {what}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", PLACES)
 def test_classes_bear_the_word_only_where_the_idea_lives(word):
     found = {

@@ -48,6 +48,7 @@ def noticed_within(seconds: float, wait: Callable[[], object], match: str) -> st
 # -- a process that a benchmark started ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_that_dies_while_it_is_waited_for_is_named_with_its_exit_status_and_its_last_words() -> None:
     dies = python("print('all is well', file=sys.stderr)\ntime.sleep(0.5)\nsys.exit('BufferError: Local: Queue full')")
 

@@ -26,6 +26,7 @@ def small_segments(monkeypatch):
     monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 60)
 
 
+@pytest.mark.slow
 @given(steps=STEPS, memory=st.sampled_from([1, 3, 100]))
 def test_batches_leave_in_their_order_and_none_that_is_stored_is_lost(steps, memory):
     with tempfile.TemporaryDirectory() as folder:
@@ -132,6 +133,7 @@ def test_a_full_disk_loses_what_comes_and_keeps_what_is_stored(tmp_path, monkeyp
 VALUES = st.floats(allow_infinity=False, width=64)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from([("p1", "flow"), ('p"2', "Ä\\ flow")]), st.integers(0, 10**13), VALUES)))
 def test_the_stream_reads_what_the_bridge_writes(readings):
     batch = Batch.of((*series, ts, value) for series, ts, value in readings)

@@ -90,6 +90,7 @@ def test_an_empty_name_is_quoted(run, words, what):
     assert code == 2 and f"there is no {what} ''" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("import", "exprot"), ("history", "drop", "exprot")], ids=" ".join)
 def test_a_source_that_the_site_does_not_have(run, tmp_path, words):
     file = tmp_path / "site-configs" / "plant.yaml"

@@ -57,6 +57,7 @@ def test_long_exports_are_read_back_to_the_last_digit(imported, asset):
         np.testing.assert_array_equal(readings.value[readings.sensor == index], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asset", [unit.name for unit in BOOSTER_PUMPS])
 def test_wide_exports_have_the_last_value_at_each_scan_despite_commas_and_local_time(imported, asset):
     history, _, samples = imported
@@ -88,6 +89,7 @@ def test_an_export_refuses_a_folder_with_other_files(tmp_path):
         export_history(tmp_path, 1, 0.1, SILENT)
 
 
+@pytest.mark.slow
 def test_another_export_replaces_the_earlier_one(tmp_path):
     export_history(tmp_path, 1, 0.2, SILENT)
     before = Plant.load(tmp_path)

@@ -38,6 +38,7 @@ class TestStream:
         assert late == pytest.approx(LATE_SHARE, rel=0.25)
         assert (stream.damage >= 0).mean() == pytest.approx(MALFORMED_SHARE, rel=0.35)
 
+    @pytest.mark.slow
     def test_sound_messages_are_canonical_and_damaged_ones_are_damaged_in_five_ways(self, stream):
         kinds = Counter()
         for i, (key, value) in enumerate(stream.messages(0, len(stream))):

@@ -156,6 +156,7 @@ def test_names_are_valid_for_kubernetes_and_the_operator():
         assert len(name) <= 45 and name == name.lower() and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
+@pytest.mark.slow
 def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tmp_path, monkeypatch):
     jar = tmp_path / "connector.jar"
     jar.write_bytes(b"jar")

@@ -38,6 +38,7 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
     return [*pod.get("initContainers", []), *pod["containers"]]
 
 
+@pytest.mark.slow
 @stores
 @pytest.mark.parametrize("secret", [None, "store-keys"])
 def test_every_mount_has_its_volume_and_every_volume_its_source(serving, secret):
@@ -98,6 +99,7 @@ def test_probes_and_metrics_use_the_servers_rest_port(serving):
     assert annotations["prometheus.io/path"] == METRICS_PATH
 
 
+@pytest.mark.slow
 def test_a_changed_model_list_restarts_no_pod_but_other_changes_do():
     all_models = request_of()
     fewer = Request(all_models.site, all_models.store, all_models.models[1:], all_models.exported, all_models.options)

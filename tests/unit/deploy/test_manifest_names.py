@@ -23,6 +23,7 @@ def test_plain_names_stay_readable():
     assert class_label("plant-a", "pump", "--canary") == "eugenie-plant-a--pump--canary"
 
 
+@pytest.mark.slow
 @given(NAMES, NAMES)
 def test_names_are_dns_labels_of_the_right_length(site, class_name):
     for name in (site_label(site), server_label(site), class_label(site, class_name, "--canary")):

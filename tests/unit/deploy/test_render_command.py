@@ -81,6 +81,7 @@ def test_the_error_for_an_unknown_target_lists_the_known_ones(run):
     assert "kubernetes, kserve, seldon, compose, kubeflow" in err
 
 
+@pytest.mark.slow
 def test_an_edited_file_is_kept_without_force(run, tmp_path):
     run("--target", "kubernetes")
     file = tmp_path / "serve-kubernetes" / "serving.yaml"

@@ -55,6 +55,7 @@ def test_the_types_here_are_all_types() -> None:
     assert tuple(TABLES) == registry.NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_the_tables_of_assets_are_these(name: str) -> None:
     assert {table for table, _ in asset_tables(detector(name))} == TABLES[name]

@@ -180,6 +180,7 @@ def test_what_the_historian_rounds_off_is_no_direction_to_alarm_along() -> None:
     assert later_distance < 1.1 * early_distance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sensors", [1, 2])
 @pytest.mark.parametrize("still", [False, True])
 def test_a_class_of_few_sensors_has_a_covariance_despite_rounding(sensors: int, still: bool) -> None:

@@ -100,6 +100,7 @@ def test_stop_ends_it_and_removes_the_run_file(run_file):
     assert not run_file.exists()
 
 
+@pytest.mark.slow
 def test_stop_kills_a_process_that_ignores_term(run_file):
     started = start(run_file, STUBBORN)
     wait_for_log(started)
@@ -137,6 +138,7 @@ def test_a_program_that_does_not_exist_is_an_error_that_names_it(run_file):
     assert not run_file.exists()
 
 
+@pytest.mark.slow
 def test_a_start_keeps_the_latest_logs(run_file):
     for number in range(6):
         started = start(run_file, [sys.executable, "-c", f"print({number})"])

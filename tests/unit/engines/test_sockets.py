@@ -117,6 +117,7 @@ def test_a_live_socket_of_the_site_does_not_lead_to_the_other_folder(base: Path,
         sockets.place(site, base / "short", patience_s=0)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_ending_is_waited_for(listening: Path) -> None:
     """The last thread of a killed process outlives it, and still holds its sockets."""
     ending = subprocess.Popen([sys.executable, "-c", HOLDS, str(listening.with_name("ending.sock"))], stdout=PIPE)

@@ -151,6 +151,7 @@ def events_of(rule, trace):
     return [event for scored in rows_of(trace) for event in step(rule, episode, scored)]
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # a busy machine is not a failure
 @given(rules, traces)
 def test_a_state_round_trip_at_every_row_changes_nothing(rule, trace):
@@ -161,6 +162,7 @@ def test_a_state_round_trip_at_every_row_changes_nothing(rule, trace):
     assert repr(events) == repr(events_of(rule, trace))  # repr: NaN equals itself
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # a busy machine is not a failure
 @given(rules, traces)
 def test_events_do_not_depend_on_whether_timers_fire(rule, trace):
@@ -201,6 +203,7 @@ def identified_row(index: int, score: float) -> ScoredRow:
     return ScoredRow(index * STEP, score, 7, (0.75, 0.25), (index + 0.5, NAN), (float(index), NAN))
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # a busy machine is not a failure
 @given(rules, traces)
 def test_every_event_shows_the_row_of_the_peak_so_far_and_never_a_normal_one(rule, trace):

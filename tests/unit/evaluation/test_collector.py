@@ -185,6 +185,7 @@ def test_a_timeline_has_no_more_intervals_than_can_be_drawn(days, width):
     assert before == pytest.approx(0, abs=0.1) and after == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_trace_keeps_peaks_however_many_rows_there_are(plant):
     scored = next(iter(backtest(open_class(plant, "pump"), version=3)))
     whole = (int(scored.edges[0]), int(scored.edges[-1]) + 1)

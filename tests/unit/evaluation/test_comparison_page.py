@@ -48,6 +48,7 @@ def test_the_page_has_every_figure_of_both_with_its_interval(report, page):
         assert row_text + ("" if interval == "-" else f" {interval}") in text
 
 
+@pytest.mark.slow
 def test_the_gate_speaks_in_words_and_a_condition_that_fails_is_marked(report):
     comparison = versus(report)
     assert comparison.verdict == "poor"
@@ -75,6 +76,7 @@ def test_assets_come_worst_first(report):
     assert false[0] == "0 → 1"
 
 
+@pytest.mark.slow
 def test_a_picture_of_a_fault_has_both_scores_and_what_both_made_of_it(report, page):
     pictures = page[page.index('id="s-faults"') : page.index('id="s-load"')]
     figures = re.findall(r"<figure.*?</figure>", pictures, re.S)

@@ -75,6 +75,7 @@ def test_what_is_known_becomes_metrics_with_names_that_mlflow_takes():
     assert not any("@" in name for name in logged)
 
 
+@pytest.mark.slow
 def test_figures_are_logged_to_the_models_run(plant):
     client = mlflow_store.client(plant)
     run = client.create_run(mlflow_store.experiment(plant, client))

@@ -180,6 +180,7 @@ def test_a_version_that_is_too_sensitive_or_too_insensitive_is_refused(candidate
     assert words is None or any(words in reason for reason in verdict.against), verdict.against
 
 
+@pytest.mark.slow
 def test_a_champion_that_is_no_better_does_not_make_it_good():
     """Both score nothing, or alarm endlessly: no comparison counts against the new version."""
     for value, words in ((np.nan, "no judged row has a score"), (2.0, "at most 50% is allowed"), (0.01, "insensitive")):
@@ -229,6 +230,7 @@ def test_too_little_quiet_time_is_no_judgement():
     assert judge(candidate_of(document), document, PromotionGate(least="17d")).promote
 
 
+@pytest.mark.slow
 def test_other_rows_for_each_are_no_comparison():
     document = judged(sound(1), sound(2)).document
     shorter = {**candidate_of(document), "judged_rows": 100}

@@ -79,6 +79,7 @@ def test_every_picture_says_what_it_shows(hostile):
     assert all(path["d"] and not re.search("nan|inf", path["d"]) for path in paths)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "labelled, known", [(True, True), (False, True), (True, False)], ids=["labels", "no labels", "no registry"]
 )

@@ -34,6 +34,7 @@ def test_the_hash_is_that_of_kafkas_java_clients(text, signed):
     assert murmur2(text.encode()) == signed & 0xFFFFFFFF
 
 
+@pytest.mark.slow
 @given(names, ids, st.integers(1, 64))
 def test_an_anomaly_has_one_key_that_names_its_asset_and_leads_to_the_assets_partition(asset, anomaly_id, partitions):
     keys = AnomalyKeys(partitions)

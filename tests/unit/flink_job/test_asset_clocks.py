@@ -164,6 +164,7 @@ def late_of(blocks: list[list[int]]) -> list[int]:
     return counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behind_s", "is_learnt"), [(1, True), (3, True), (8, True), (50, True), (61, False), (7_200, False)]
 )

@@ -132,6 +132,7 @@ CHANGES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [first_version, present_version])
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_job_resumes_from_it(change, version):

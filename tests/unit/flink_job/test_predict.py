@@ -116,6 +116,7 @@ def test_an_unreachable_or_loading_server_is_retried(monkeypatch: pytest.MonkeyP
     assert scored.score[0, 0] == ord("a") and len(model.calls) == 4
 
 
+@pytest.mark.slow
 def test_a_server_that_starts_later_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "LONGEST_PAUSE_S", 0.2)
     with socket.socket() as free:

@@ -288,6 +288,7 @@ def test_steps_of_a_clock_are_told_and_a_late_reading_is_none(found, tmp_path):
 # -- units ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sensor", "unit", "usual", "other", "words"),
     [

@@ -68,6 +68,7 @@ def test_what_is_small_needs_no_process() -> None:
     run(act)
 
 
+@pytest.mark.slow
 def test_what_is_large_is_read_and_written_as_what_is_small() -> None:
     async def act(json_pool: JsonPool) -> None:
         found, expected = await json_pool.read(body(2), SIGNATURES), rest_codec.read(body(2, large=False), SIGNATURES)

@@ -50,6 +50,7 @@ def test_an_external_engine_that_is_silent_is_a_fault(tmp_path):
     assert named(checks, "mlflow").ok, "eugenie's own engines may be stopped"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "command"), [("kafka", "eugenie up"), ("serving", "eugenie serve start")])
 def test_an_engine_that_died_is_a_fault_with_the_command_that_starts_it(tmp_path, name, command):
     plant = site(tmp_path)

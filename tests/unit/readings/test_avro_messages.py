@@ -167,6 +167,7 @@ MEMBERS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(MEMBERS)
 def test_avro_gives_the_same_outcome_as_json(members):
     record = reading(**members)

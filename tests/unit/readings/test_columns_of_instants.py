@@ -201,6 +201,7 @@ def test_columns_read_every_number_like_the_rule(unit, zone):
     assert instants_of(columns.of_texts(column)) == [expected[row] for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(("unit", "format", "written"), FIELDS)
 def test_texts_of_gateways_never_reach_the_scalar_rule(unit, format, written, zone, monkeypatch):

@@ -33,6 +33,7 @@ def deep_messages(depth: int) -> list[bytes]:
     return [text.encode() for text in texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=MAPPINGS)
 @pytest.mark.parametrize("depth", [100, 900, 1_023, 1_025, 400_000])
 def test_deep_json_is_a_dead_letter_for_both_readers(mapping: dict[str, Any], depth: int):

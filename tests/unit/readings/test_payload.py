@@ -148,6 +148,7 @@ def test_a_long_record_is_read_as_if_merged_into_its_message(elements, around):
     assert [repr(outcome) for outcome in OF_LONG(json.dumps(message).encode())] == expected
 
 
+@pytest.mark.slow
 @given(st.lists(RECORDS, max_size=4))
 def test_wide_records_of_an_array_are_read_as_if_each_were_a_message(elements):
     of_record = compile_mapping(dumped(**WIDE), "UTC")

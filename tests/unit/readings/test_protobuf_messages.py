@@ -166,6 +166,7 @@ def test_the_frame_names_the_type_of_the_message():
     assert outcomes_of(of_row, framed(row.SerializeToString(), b"\4\2\0"), schema_of=schema_of) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("payload", "reason", "words"),
     [

@@ -92,6 +92,7 @@ def test_phrases_are_read_by_their_words():
     assert {text: verdict_on("words", text) for text in expected} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "good"), [("opcda", []), ("ignition", [256, 257, 258, 259, 260, 261])])
 def test_no_error_between_a_byte_and_32_bits_is_good(scheme, good):
     codes = (*range(256, 70_000), *range(2**31, 2**31 + 2000))

@@ -150,6 +150,7 @@ def test_a_redirect_is_not_followed_with_the_password(registry):
     assert [path for path, _ in registry.requests] == ["/schemas/ids/28"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "why"),
     [
@@ -195,6 +196,7 @@ def test_an_unreachable_registry():
         SchemaRegistry(gone.url)(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "response", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"]
 )

@@ -122,6 +122,7 @@ def test_an_engine_on_another_machine_is_refused(url: str) -> None:
         docker.connect(url)
 
 
+@pytest.mark.slow
 def test_doctor_checks_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
     checks = {check.name: check for check in doctor(site_of(tmp_path))}

@@ -40,6 +40,7 @@ def test_consistent_settings_are_no_problem(problems, good):
     assert problems(good) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "problem"),
     [

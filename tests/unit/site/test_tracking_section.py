@@ -34,6 +34,7 @@ def test_conflicting_settings_are_reported(problems, section: str, problem: str)
     assert problem in reported
 
 
+@pytest.mark.slow
 def test_a_valid_section_and_its_secrets(problems, write, monkeypatch):
     text = "tracking: {%s, username: ann, password: '${env:EUGENIE_TEST_SECRET}', ca: ca.pem}\n".replace("%s", SERVER)
     assert problems(text) == []

@@ -14,6 +14,7 @@ assets: {pump-1: {class: pump}}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("units", "problem"),
     [

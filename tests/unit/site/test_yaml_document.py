@@ -95,6 +95,7 @@ _PLAIN = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(_PLAIN.filter(lambda value: not isinstance(value, str)))
 def test_any_quoted_yaml_is_read_back_and_the_position_of_every_value_is_right(value):
     text = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10_000)

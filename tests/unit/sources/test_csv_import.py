@@ -287,6 +287,7 @@ def test_only_the_first_examples_are_kept_and_all_are_counted(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_files_of_many_blocks_are_read_completely(tmp_path, monkeypatch):
     monkeypatch.setattr("eugenie_cli.sources.csv.importer.BLOCK_BYTES", 1 << 18)
     path = tmp_path / "wide.csv"

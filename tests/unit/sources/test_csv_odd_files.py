@@ -54,6 +54,7 @@ def exports(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -239,6 +240,7 @@ def test_a_file_that_changes_while_it_is_read_fails_and_the_history_keeps_its_re
     assert "a.csv" in report.failed[0]
 
 
+@pytest.mark.slow
 def test_a_byte_far_down_that_is_not_in_the_encoding_costs_only_its_line(tmp_path):
     rows = [b"2026-01-03T06:%02d:%02dZ,1.5,x" % divmod(second, 60) for second in range(600)]
     rows[300] = rows[300][:-1] + "gestört".encode("cp1252")
@@ -256,6 +258,7 @@ def test_a_byte_far_down_that_is_not_in_the_encoding_costs_only_its_line(tmp_pat
     assert len(read_file(path, {**WIDE, "ignore": ["note"]}, encoding="cp1252")[0]) == 600
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(PIECES, max_size=20), st.data())
 def test_the_next_byte_that_is_not_utf_8_is_found_with_any_piece_size(pieces, data):
@@ -271,6 +274,7 @@ def test_the_next_byte_that_is_not_utf_8_is_found_with_any_piece_size(pieces, da
         assert lines_module.Decoder("utf-8").bad(text, at) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1254", "gb18030", "shift-jis"])
 @pytest.mark.parametrize("block", [None, 65])
 def test_encodings_are_read_with_any_block_size(tmp_path, encoding, block):

@@ -32,6 +32,7 @@ ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 QUOTING = st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
 
 
+@pytest.mark.slow
 @same_folder
 @given(
     st.lists(st.tuples(st.sampled_from(["1.5", "2", "kaputt"]), NOTES, ENDS, QUOTING), min_size=1, max_size=25),
@@ -91,6 +92,7 @@ SOUND = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @same_folder
 @given(
     st.lists(st.tuples(st.booleans(), SOUND, DAMAGED), min_size=1, max_size=30),
@@ -113,6 +115,7 @@ def test_an_unclosed_quote_costs_only_its_own_line(tmp_path, written, end, block
     assert [int(e.split(":")[1]) for e in tally.examples.get("missing-field", [])] == places[:3]
 
 
+@pytest.mark.slow
 @same_folder
 @given(st.text('",\n\r\ta1"', max_size=120), st.integers(13, 40))
 def test_any_text_is_read_alike_with_any_block_size(tmp_path, text, block):
@@ -124,6 +127,7 @@ def test_any_text_is_read_alike_with_any_block_size(tmp_path, text, block):
     assert (tally.records, tally.lost) == (expected_tally.records, expected_tally.lost)
 
 
+@pytest.mark.slow
 @same_folder
 @given(st.lists(st.sampled_from(['"', 'x"', '"x', '"a,b', '",', 'x,"', '""', '"""']), max_size=8), st.data())
 def test_good_rows_are_read_despite_junk_between_them(tmp_path, junk, data):

@@ -36,6 +36,7 @@ def read(folder, text, readings=WIDE, block=None, head=None, **source):
         return read_file(path, readings, **source)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "source", "expected"),
     [

@@ -42,6 +42,7 @@ def site_of(root: Path, source: dict, sensors: list[str], assets: list[str], ste
     )
 
 
+@pytest.mark.slow
 def test_testbed_runs(tmp_path):
     folder = needs("skab/valve1")
     with (folder / "0.csv").open(newline="") as file:

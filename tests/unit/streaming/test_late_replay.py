@@ -59,6 +59,7 @@ def test_a_job_without_fetched_figures_is_still_found_to_be_ahead_of_the_replay(
     assert refused.value.exit_code is ExitCode.REFUSED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start_ms", [5_000, 6_000, None])
 def test_readings_that_are_not_late_are_sent(refuse, start_ms):
     refuse(Flink(5_000), start_ms)

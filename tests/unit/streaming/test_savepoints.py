@@ -63,6 +63,7 @@ def test_a_savepoint_is_taken():
         assert savepoints.take(rest, JOB, "file:/", SILENT) == ("file:/savepoint-1", "")
 
 
+@pytest.mark.slow
 def test_a_savepoint_that_hangs_is_given_up():
     with flink(answers([RUNNING], status=PENDING)) as (rest, _):
         location, why = savepoints.take(rest, JOB, "file:/", SILENT)
@@ -93,6 +94,7 @@ def test_an_interrupted_stop_says_that_flink_continues(monkeypatch):
     assert "Flink still stops the job" in log.lines[-1]
 
 
+@pytest.mark.slow
 def test_a_drain_that_takes_too_long_continues_and_says_so(monkeypatch):
     monkeypatch.setattr(savepoints, "DRAINED_WITHIN_S", 0.3)
     with flink(answers([RUNNING], status=TAKEN)) as (rest, _):

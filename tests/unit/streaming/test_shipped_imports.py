@@ -29,6 +29,7 @@ def imported(tree: ast.AST) -> set[str]:
     return {name.partition(".")[0] for name in names} - {*sys.stdlib_module_names, "eugenie_cli"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_package_imports_what_workers_have(name):
     for file in sorted((PACKAGE / name).rglob("*.py")):

@@ -36,6 +36,7 @@ def over_the_wire(array: np.ndarray, typed: bool = False) -> np.ndarray:
     return tensors.decode(tensor_pb2.TensorProto.FromString(tensors.encode(array, typed=typed).SerializeToString()))
 
 
+@pytest.mark.slow
 @given(st.sampled_from(NUMBERS).flatmap(lambda name: hnp.arrays(np.dtype(name), SHAPES)), st.booleans())
 def test_numbers_survive_bit_for_bit(array: np.ndarray, typed: bool) -> None:
     back = over_the_wire(array, typed)

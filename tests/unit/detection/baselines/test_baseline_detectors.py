@@ -87,6 +87,7 @@ def test_a_sensor_that_was_never_seen_is_left_out(name):
     assert contribution[:, 0].max() < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLASSICAL)
 def test_a_sensor_that_stood_still_does_not_divide_by_zero(name):
     train, rows = plant(500, 1), plant(100, 3)
@@ -117,6 +118,7 @@ def test_a_tighter_budget_asks_for_a_larger_margin():
     assert loose.rehearsal <= 0.1 and tight.rehearsal <= 0.0005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLASSICAL)
 def test_nothing_to_calibrate_or_to_learn_from_is_an_error(name):
     nothing = np.full((10, 4), np.nan)

@@ -26,6 +26,7 @@ def plain(value):
     return float(value) if type(value) is int and abs(value) <= 1 << 53 else value
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.lists(SERIES, max_size=4))
 def test_each_value_is_one_record(chunks):

@@ -53,6 +53,7 @@ HABITS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(
     steps=st.lists(st.sampled_from([1, 3, 5_000, MS, 3 * MS, 20 * MS]), max_size=600),
     seed=st.integers(0, 3),

@@ -66,6 +66,7 @@ FAILURES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     arrivals=ARRIVALS,
