@@ -20,6 +20,8 @@ from eugenie_cli.site.readings_mapping import (
     ValuePart,
 )
 
+_DASHED = re.compile(r"(0x[0-9a-fA-F]+|\d+)\s*(?:-|–|to|:)\s*(0x[0-9a-fA-F]+|\d+)")
+"""What looks like a range of codes, and is none."""
 _OF_A_RECORD = ("record", "header")
 _OF_A_NUMBER = re.compile(r"[0-9+\-.,].*|[eE][+-]?[0-9]*", re.DOTALL)
 _PLACEHOLDERS = ("{stem}", "{parent}")
@@ -230,6 +232,9 @@ def _quality(quality: QualityPart | None) -> Iterator[tuple[Path, str]]:
                 yield ("quality", name, index), f"{code!r} begins above its end: write the smaller number first"
             elif bounds is None and ".." in code:
                 yield ("quality", name, index), f"{code!r} is not a range of numbers, such as 64..127"
+            elif dashed := _DASHED.fullmatch(code.strip()):
+                instead = f"{dashed[1]}..{dashed[2]}"
+                yield ("quality", name, index), f"{code!r} would be a word: write {instead} for a range of numbers"
     for code in quality.bad:
         if code.strip() in CodeList((*quality.good, *quality.uncertain)):
             yield ("quality", "bad"), f"{code!r} is also listed as good: choose one"

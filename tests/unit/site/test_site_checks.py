@@ -75,6 +75,9 @@ def test_consistent_settings_are_no_problem(problems, good):
             for rest, problem in [
                 ("good: [9..1]", "good[0]: '9..1' begins above its end"),
                 ("bad: [a..b]", "bad[0]: 'a..b' is not a range of numbers"),
+                ("good: [192-219]", "good[0]: '192-219' would be a word: write 192..219 for a range"),
+                ("bad: ['0x00 - 0x3F']", "bad[0]: '0x00 - 0x3F' would be a word: write 0x00..0x3F for a range"),
+                ("bad: ['0 to 63']", "bad[0]: '0 to 63' would be a word: write 0..63 for a range"),
                 ("good: [1..9], bad: [5]", "bad: '5' is also listed as good"),
             ]
         ),
