@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.sources.files.archives import is_archive
-from eugenie_cli.sources.files.finding import is_gzip, permission_hint
-from eugenie_cli.sources.files.opening import CountingFile, raw_bytes
+from eugenie_cli.sources.files.finding import is_gzip
+from eugenie_cli.sources.files.opening import streamed
 
 HEAD_BYTES = 4 << 20  # enough for a header of a hundred thousand columns
 _UNPACK = "unpack it, or compress it with gzip (.csv.gz)"
@@ -53,31 +51,18 @@ def opened(path: Path, encoding: str, advance: Advance, end: int | None = None) 
     cannot be read, is cut off, or by its first bytes is not text in the encoding. `end`: of a file that may grow.
     """
     name = printable(str(path))
-    try:
-        with raw_bytes(path) as raw:
-            counted = io.BufferedReader(CountingFile(raw, advance, end), 1 << 20)
-            begin = counted.peek(16)
-            if is_gzip(path) and begin[:2] != b"\x1f\x8b" and begin:
-                raise EugenieError(f"{name} is not compressed with gzip", hint="rename it, without .gz")
-            if not is_gzip(path) and begin[:2] == b"\x1f\x8b":
-                raise EugenieError(f"{name} is compressed with gzip", hint="rename it, so that it ends in .csv.gz")
-            file = io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=counted))) if is_gzip(path) else counted
-            head = file.peek(4096)
-            if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):  # the latter: an empty archive
-                _refuse(name, *_zip_kind(path))
-            for mark, what, hint in _KINDS:
-                if head.startswith(mark):
-                    _refuse(name, what, hint)
-            _check_encoding(name, head[:4096], encoding)
-            yield cast(BinaryIO, file)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        cut = "is cut off" if isinstance(error, EOFError) else f"is damaged ({error})"
-        raise EugenieError(
-            f"{name} {cut}: its compressed data cannot be read to the end",
-            hint="copy or export it again; nothing of it is imported",
-        ) from error
-    except OSError as error:
-        raise EugenieError(f"{name} cannot be read: {error.strerror or error}", hint=permission_hint(error)) from error
+    with streamed(path, advance, end) as stream:
+        file = cast(io.BufferedReader, stream)
+        head = file.peek(4096)
+        if not is_gzip(path) and head[:2] == b"\x1f\x8b":
+            raise EugenieError(f"{name} is compressed with gzip", hint="rename it, so that it ends in .csv.gz")
+        if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):  # the latter: an empty archive
+            _refuse(name, *_zip_kind(path))
+        for mark, what, hint in _KINDS:
+            if head.startswith(mark):
+                _refuse(name, what, hint)
+        _check_encoding(name, head[:4096], encoding)
+        yield stream
 
 
 def _refuse(name: str, what: str, hint: str) -> None:

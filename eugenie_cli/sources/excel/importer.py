@@ -17,7 +17,7 @@ from eugenie_cli.readings.members import paths_of
 from eugenie_cli.sources.excel.columns import batches_of, names_of
 from eugenie_cli.sources.excel.settings import ExcelSettings
 from eugenie_cli.sources.excel.workbook import Sheet, Workbook
-from eugenie_cli.sources.files.importer import FileImporter
+from eugenie_cli.sources.files.importer import WholeFileImporter
 from eugenie_cli.sources.files.kinds import HEAD
 from eugenie_cli.sources.files.opening import check_kind, seekable
 from eugenie_cli.sources.files.tables import TableContext, TableReading
@@ -28,7 +28,7 @@ SEARCHED_ROWS = 100  # rows among which the header is searched
 SHOWN_CELLS = 8
 
 
-class ExcelImporter(FileImporter):
+class ExcelImporter(WholeFileImporter):
     """Reads the files of an `excel` source."""
 
     _source: ExcelSettings

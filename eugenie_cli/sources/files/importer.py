@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -110,20 +111,6 @@ class FileImporter:
                 hint="let the user that runs eugenie read the file, and check the disk or the network share",
             ) from error
 
-    def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
-        """The file's readings. Raises EugenieError if it cannot be read as configured, or changes meanwhile."""
-        path = self._base / item.key
-        yield from self.read_file(path, tally, advance)
-        current = state_of(path)
-        if not current or not current.items() <= item.state.items():
-            raise EugenieError(
-                f"{printable(str(path))} changed while it was read", hint="import again when it is complete"
-            )
-
-    def read_file(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:
-        """The readings of a file, or of a file in an archive. Raises EugenieError if it cannot be read."""
-        raise NotImplementedError
-
     def mapping_of(self, path: Path) -> dict[str, Any]:
         """The mapping of a file. Raises EugenieError if the site has no such asset."""
         mapping = self._bound(path)
@@ -151,3 +138,21 @@ class FileImporter:
     def _bases(self) -> frozenset[str]:
         """The normalized tags and sensors, with which the names of companion columns begin or end."""
         return bases_of(self._known["tag"])
+
+
+class WholeFileImporter(FileImporter, ABC):
+    """Reads each file as a whole, by its `read_file`."""
+
+    def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
+        """The file's readings. Raises EugenieError if it cannot be read as configured, or changes meanwhile."""
+        path = self._base / item.key
+        yield from self.read_file(path, tally, advance)
+        current = state_of(path)
+        if not current or not current.items() <= item.state.items():
+            raise EugenieError(
+                f"{printable(str(path))} changed while it was read", hint="import again when it is complete"
+            )
+
+    @abstractmethod
+    def read_file(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:
+        """The readings of a file, or of a file in an archive. Raises EugenieError if it cannot be read."""

@@ -65,14 +65,14 @@ def opened_between(path: Path, start: int, end: int, advance: Advance) -> Iterat
 
 
 @contextmanager
-def streamed(path: Path, advance: Advance) -> Iterator[BinaryIO]:
+def streamed(path: Path, advance: Advance, end: int | None = None) -> Iterator[BinaryIO]:
     """A file's bytes, decompressed if its name ends in .gz. Raises EugenieError, also within the block, if the file
-    cannot be read or is cut off.
+    cannot be read or is cut off. `end`: of a file that may grow.
     """
     name = printable(str(path))
     try:
         with raw_bytes(path) as raw:
-            counted = io.BufferedReader(CountingFile(raw, advance), 1 << 20)
+            counted = io.BufferedReader(CountingFile(raw, advance, end), 1 << 20)
             begin = counted.peek(2)[:2]
             if is_gzip(path) and begin and begin != b"\x1f\x8b":
                 raise EugenieError(f"{name} is not compressed with gzip", hint="rename it, without .gz")

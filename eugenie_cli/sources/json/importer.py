@@ -14,7 +14,7 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.readings.mapping import WHOLE
-from eugenie_cli.sources.files.importer import FileImporter
+from eugenie_cli.sources.files.importer import WholeFileImporter
 from eugenie_cli.sources.files.kinds import HEAD, encoding_of
 from eugenie_cli.sources.files.opening import check_kind, streamed
 from eugenie_cli.sources.interface import Tally
@@ -29,7 +29,7 @@ FIRST_BYTES = 1 << 16
 FIRST_LINES = 20
 
 
-class JsonImporter(FileImporter):
+class JsonImporter(WholeFileImporter):
     """Reads the files of a `json` source."""
 
     def read_file(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:

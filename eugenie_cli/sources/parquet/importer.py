@@ -12,7 +12,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
-from eugenie_cli.sources.files.importer import FileImporter
+from eugenie_cli.sources.files.importer import WholeFileImporter
 from eugenie_cli.sources.files.kinds import HEAD
 from eugenie_cli.sources.files.opening import check_kind, seekable
 from eugenie_cli.sources.files.tables import TableReading
@@ -22,7 +22,7 @@ from eugenie_cli.sources.parquet.columns import ColumnFile, open_columns
 _DAMAGED = "copy or export it again; nothing of it is imported"
 
 
-class ParquetImporter(FileImporter):
+class ParquetImporter(WholeFileImporter):
     """Reads the files of a `parquet` source."""
 
     def read_file(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:
