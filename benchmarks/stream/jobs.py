@@ -55,7 +55,7 @@ def running(site: Site, script: Path, progress: Progress) -> Iterator[str]:
     files = package.write(package.job_spec(site, "earliest"), workspace_of(site).flink.absolute() / site.site)
     shutil.copyfile(script, files.entry)
     with progress.task(f"submitting {script.name}"):
-        jar = rest.upload_jar(pyflink_program.on_loopback())
+        jar = rest.upload_jar(pyflink_program.patched())
         arguments = ["-py", str(files.entry), "-pyfs", str(files.code)]
         arguments += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, str(files.spec)]
         job = rest.run_jar(jar, {"entryClass": DRIVER, "programArgsList": arguments})

@@ -37,7 +37,7 @@ def image_files(jar_folder: Path | None, spec: JobSpec, progress: Progress) -> d
         connectors = jars.provide(["flink"], jar_folder, progress)["flink"]
         files |= {f"lib/{jar.name}": jar.read_bytes() for jar in connectors}
     with _jars_explained(None):
-        files[f"opt/{pyflink_program.shipped().name}"] = pyflink_program.on_loopback().read_bytes()
+        files[f"opt/{pyflink_program.shipped().name}"] = pyflink_program.patched().read_bytes()
     return files | _job_files(spec)
 
 

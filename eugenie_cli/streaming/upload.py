@@ -25,7 +25,7 @@ def packaged(workspace: Workspace, rest: FlinkRest, spec: JobSpec) -> Iterator[d
         shutil.rmtree(folder)
     files = package.write(spec, folder / uuid.uuid4().hex[:8])
     try:
-        jar = rest.upload_jar(pyflink_program.on_loopback())
+        jar = rest.upload_jar(pyflink_program.patched())
         arguments = ["-py", str(files.entry), "-pyfs", str(files.code)]
         arguments += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, str(files.spec)]
         yield {

@@ -186,7 +186,7 @@ def submit(address: str, job: Path) -> None:
 
     from eugenie_cli.engines import pyflink_program
 
-    jar = pyflink_program.on_loopback()
+    jar = pyflink_program.patched()
     with jar.open("rb") as stream:
         files = {"jarfile": (jar.name, stream, "application/x-java-archive")}
         uploaded = requests.post(f"{address}/jars/upload", files=files, timeout=60)

@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_next_step(
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setattr(jars, "provide", fails if "jars" in broken else lambda *_: {"flink": [jar]})
-    monkeypatch.setattr(pyflink_program, "on_loopback", fails if broken == "program" else lambda: jar)
+    monkeypatch.setattr(pyflink_program, "patched", fails if broken == "program" else lambda: jar)
     if broken == "file":
         monkeypatch.setattr(output, "write_atomically", fails)
     if broken == "job":
