@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # Engines and tests start many Python processes; compiling TensorFlow's modules in each would take half a minute.
 unexport PYTHONDONTWRITEBYTECODE
-# Number of test processes: while the engines of one start for seconds, another uses the cores.
-WORKERS ?= 2
+# Number of test processes, more than cores: while the engines of one start for seconds, others use the cores.
+WORKERS ?= 3
 
 # Test durations: a JUnit file of the last run of each target.
 RESULTS := .test-results
@@ -32,6 +32,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## run the whole pipeline on a simulated plant; ARGS=--keep leaves it running
 	@$(BIN)/eugenie demo $(ARGS)
 
+unit: WORKERS = 2  # they wait for nothing
 unit: setup  ## run the unit tests that are not slow, without engines, in under a minute
 	@$(PYTEST) $(BY_TEST) --junitxml=$(RESULTS)/unit.xml tests/unit -m "not slow" $(ARGS)
 

@@ -257,7 +257,7 @@ PAYLOADS = st.one_of(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MAPPINGS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(payloads=st.lists(PAYLOADS, max_size=8))
 def test_columns_agree_with_the_rule(name, payloads):
     outcomes_of(dumped(**MAPPINGS[name]), *payloads)
@@ -283,7 +283,7 @@ def test_huge_messages_are_bounded(name):
         ).encode(),
         json.dumps({"body": "{" * 900_000}).encode(),
         ("m v=" + '"' * 900_000).encode(),
-        b"{}\n" * 20_000,
+        b"{}\n" * 2_000,
         b"A" * 900_000,
         b"\0" * 1_000_001,
     ]
