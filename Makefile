@@ -10,7 +10,7 @@ WORKERS ?= 3
 
 # Test durations: a JUnit file of the last run of each target.
 RESULTS := .test-results
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --durations=25
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --durations=25
 # Tests of a file share its engines. Unit tests share less, so an idle worker may take some from another.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 BY_TEST := --dist worksteal
