@@ -20,6 +20,7 @@ for name in ("COLUMNS", "LINES"):
 # A run keeps the reports of thousands of tests: collecting garbage every 700 objects only costs time.
 gc.set_threshold(10_000)
 
+_SHORT = 60
 _TOLD = "told"
 _LIMIT_S = 1.0
 _NAMED = 10
@@ -35,6 +36,12 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Content of files is no part of a test's name: processes must agree on names, and files hold times."""
+    is_content = isinstance(val, bytes) and (len(val) > _SHORT or not val.decode("latin-1").isprintable())
+    return argname if is_content else None
 
 
 @pytest.fixture
