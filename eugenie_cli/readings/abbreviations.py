@@ -11,6 +11,9 @@ from datetime import datetime, timedelta, tzinfo
 
 from eugenie_cli.readings.format_check import UTC_WORDS
 
+_OTHER_NAMES = {"MEZ": "CET", "MESZ": "CEST", "WEZ": "WET", "WESZ": "WEST", "OEZ": "EET", "OESZ": "EEST"}
+"""German abbreviations -> those that zones have."""
+
 
 def offset_reader(zone: tzinfo) -> Callable[[str, datetime], int]:
     """(abbreviation, naive local time) -> offset from UTC in ms, for a record from `zone`.
@@ -21,7 +24,7 @@ def offset_reader(zone: tzinfo) -> Callable[[str, datetime], int]:
     known: dict[int, dict[str, set[int]]] = {}
 
     def read(abbreviation: str, local: datetime) -> int:
-        word = abbreviation.upper()
+        word = _OTHER_NAMES.get(abbreviation.upper(), abbreviation.upper())
         if word in UTC_WORDS:
             return 0
         offsets = {

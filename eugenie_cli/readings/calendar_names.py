@@ -15,21 +15,31 @@ def key(name: str) -> str:
     return "".join(character for character in folded if not unicodedata.combining(character))
 
 
-# en, de, fr, es, it, pt, nl, tr, pl, sv, da and nb; nominative and, where dates use it, genitive
+# en, de, fr, es, it, pt, nl, tr, pl, sv, da and nb, cs, hu, ru; nominative and, where dates use it, genitive
 _MONTHS = (
-    "jan january januar jänner jän janv janvier ene enero gen gennaio janeiro januari oca ocak sty stycznia styczeń",
-    "feb february februar févr fevr février fevrier febrero febbraio fev fevereiro februari şub şubat lut luty lutego",
-    "mar march mär mrz märz maerz mars marzo março marco mrt maart mart marca marzec",
-    "apr april avr avril abr abril aprile nis nisan kwi kwietnia kwiecień",
-    "may mai mayo mag maggio maio mei mayıs maja maj",
-    "jun june juni juin junio giu giugno junho haz haziran cze czerwca czerwiec",
-    "jul july juli juil juillet julio lug luglio julho tem temmuz lip lipca lipiec",
-    "aug august août aout ago agosto augustus augusti ağu ağustos sie sierpnia sierpień",
-    "sep sept september septembre septiembre set settembre setembro eyl eylül wrz września wrzesień",
-    "oct october okt oktober octobre octubre ott ottobre out outubro eki ekim paź października październik",
-    "nov november novembre noviembre novembro kas kasım lis listopada listopad",
+    "jan january januar jänner jän janv janvier ene enero gen gennaio janeiro januari oca ocak sty stycznia styczeń"
+    " led leden ledna január янв январь января",
+    "feb february februar févr fevr février fevrier febrero febbraio fev fevereiro februari şub şubat lut luty lutego"
+    " úno únor února február фев февр февраль февраля",
+    "mar march mär mrz märz maerz mars marzo março marco mrt maart mart marca marzec"
+    " bře březen března márc március мар март марта",
+    "apr april avr avril abr abril aprile nis nisan kwi kwietnia kwiecień"
+    " dub duben dubna ápr április апр апрель апреля",
+    "may mai mayo mag maggio maio mei mayıs maja maj kvě květen května máj május май мая",
+    "jun june juni juin junio giu giugno junho haz haziran cze czerwca czerwiec"
+    " čvn červen června jún június июн июнь июня",
+    "jul july juli juil juillet julio lug luglio julho tem temmuz lip lipca lipiec"
+    " čvc červenec července júl július июл июль июля",
+    "aug august août aout ago agosto augustus augusti ağu ağustos sie sierpnia sierpień"
+    " srp srpen srpna augusztus авг август августа",
+    "sep sept september septembre septiembre set settembre setembro eyl eylül wrz września wrzesień"
+    " zář září szept szeptember сен сент сентябрь сентября",
+    "oct october okt oktober octobre octubre ott ottobre out outubro eki ekim paź października październik"
+    " říj říjen října október окт октябрь октября",
+    "nov november novembre noviembre novembro kas kasım lis listopada listopad listopadu ноя нояб ноябрь ноября",
     "dec december dez dezember déc décembre decembre dic diciembre dicembre dezembro ara aralık des desember"
-    " gru grudnia grudzień",
+    " gru grudnia grudzień"
+    " pro prosinec prosince дек декабрь декабря",
 )
 MONTHS = {key(name): number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 """Key of a name -> 1 to 12."""

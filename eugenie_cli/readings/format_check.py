@@ -26,7 +26,7 @@ _SHORT_OFFSET = re.compile(r"(?:^|[A-Za-z(])[+-][0-9]{1,2}(?::?[0-9]{2})?(?![0-9
 _ZULU = re.compile(r"[.,][0-9]+[Zz]")
 _ABBREVIATION = re.compile(r"[A-Z]{2,3}T|MEZ|MESZ|MSK|UTC")
 _IN_SIGNS = re.compile(r"[^\w+-]+(UTC|GMT|Z)\W*|(UTC|GMT|Z)[^\w+-]+", re.IGNORECASE)  # (UTC), 'Z', UTC]
-_HALF_OF_DAY = re.compile(r"[AP]\.?M\.?", re.IGNORECASE)
+_HALF_OF_DAY = re.compile(r"[AP]\.?M\.?|[午上下][前後午]|오[전후]|Ö[ÖS]", re.IGNORECASE)
 _SIGNS = "()[]{}<>'\"_,;:/"
 
 UTC_WORDS = frozenset({"UTC", "GMT", "Z"})
@@ -93,7 +93,7 @@ def _unknown(letter: str) -> str:
     if letter == "s":
         return "%s is not a directive: for seconds since 1970 write `unit: s` instead of `format`"
     if letter in "123456789":
-        return f"%{letter} is not a directive: %f reads one to nine digits of a second"
+        return f"%{letter} is not a directive: %f reads 1 to 18 digits of a second"
     instead = _INSTEAD.get(letter)
     return f"%{letter} is not a directive: " + (
         f"write {instead}" if instead else f"use those of %{', %'.join('YmdHIpMSfbyjzZa')}"
@@ -125,7 +125,10 @@ def _contradictions(letters: frozenset[str]) -> Iterator[str]:
     elif "H" in letters and "p" in letters:
         yield "%p has no effect with %H, a 24-hour clock: write %I for a 12-hour clock"
     elif not letters & {"H", "I"}:
-        yield "it has no time of day: add %H:%M:%S (otherwise all readings of a day would be at midnight)"
+        yield (
+            "it has no time of day: add %H:%M:%S (otherwise all readings of a day would be at midnight). If the time is"
+            " in a column of its own, name both: `path: [Date, Time]`"
+        )
     if "S" in letters and "M" not in letters:
         yield "it has seconds but no minutes: add %M"
     if "f" in letters and "S" not in letters:

@@ -16,6 +16,13 @@ from eugenie_cli.readings.members import paths_of
 TAG = "{tag}"
 UNNAMED = re.compile(r"^column \d+$")
 """What a column without a name in the header is called."""
+GENERIC = re.compile(
+    r"^(?:t|ts|time|timestamp|date|date[ /_-]?time|zeit|zeitstempel|datum|horodatage|fecha|data|zaman|tarih|x|x.?value"
+    r"|value|val|wert|valeur|valor|y|y.?value|quality|status|qualit(?:y|ät|é))(?: \d+)?$",
+    re.IGNORECASE,
+)
+"""Names that say what a column is, and not of which tag."""
+_SECOND = re.compile(r" \d+$")
 REMEMBERED = 1_000
 """Layouts kept in memory: a file has one, a gateway few."""
 
@@ -81,12 +88,21 @@ class TagColumns:
 
     def _groups(self, names: Sequence[str]) -> Iterable[Measurement]:
         size = len(self._repeat)
-        for start in range(0, len(names) - size + 1, size):
-            group = names[start : start + size]
+        groups = [names[start : start + size] for start in range(0, len(names) - size + 1, size)]
+        shared = _repeated(groups)
+        for group in groups:
             columns = dict(zip(self._repeat, group, strict=True))
-            named = next((name.strip() for name in group if not UNNAMED.match(name)), None)
-            name = None if "tag" in columns else named or group[0]
+            named = [name.strip() for name in group if not UNNAMED.match(name)]
+            own = [name for name in named if name not in shared and not GENERIC.match(name)]
+            name = None if "tag" in columns else next(iter([*own, *named]), group[0])
             yield Measurement(name=name, **columns)
+
+
+def _repeated(groups: Sequence[Sequence[str]]) -> frozenset[str]:
+    """The names that are the same in several groups, as `Time` and `Time 2`: they do not say which tag it is."""
+    bases = [{_SECOND.sub("", name.strip()) for name in group} for group in groups]
+    several = {name for number, base in enumerate(bases) for name in base if any(name in o for o in bases[:number])}
+    return frozenset(name.strip() for group in groups for name in group if _SECOND.sub("", name.strip()) in several)
 
 
 def tag_in(name: str, pattern: str) -> str | None:

@@ -17,13 +17,16 @@ from eugenie_cli.readings.format_check import NUMBERS, Directive, pieces, proble
 
 _WIDTHS = {"Y": 4, "y": 2, "j": 3, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2}
 _NAME = r"[^\W\d_]{2,}\.?"
+_BEFORE_NOON, _AFTER_NOON = "午前|上午|오전|ÖÖ", "午後|下午|오후|ÖS"
+HALF_OF_DAY = rf"[AaPp]\.?\s?[Mm]\.?|{_BEFORE_NOON}|{_AFTER_NOON}"
+"""AM and PM, as `p. m.` too, and their words in Japanese, Chinese, Korean and Turkish. Without a group."""
 _OTHERS = {
     "b": _NAME,
     "B": _NAME,
     "a": _NAME,
     "A": _NAME,
-    "p": r"[AaPp]\.?[Mm]\.?",
-    "f": r"[0-9]{1,9}",
+    "p": HALF_OF_DAY,
+    "f": r"[0-9]{1,18}",
     "z": r"[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?",
     "Z": r"[A-Za-z]{1,6}|[+-][0-9]{2,4}",
 }
@@ -44,7 +47,7 @@ def compile_format(format: str, zone: tzinfo) -> Callable[[str], Local]:
     for problem in problems(format):
         raise ValueError(f"format {format!r}: {problem}")
     pattern = format_pattern(format)
-    offset_of, in_utc = offset_reader(zone), says_utc(format)
+    offset_of, in_utc, colon = offset_reader(zone), says_utc(format), ":%f" in format
 
     def read(text: str) -> Local:
         match = pattern.fullmatch(text)
@@ -61,6 +64,10 @@ def compile_format(format: str, zone: tzinfo) -> Callable[[str], Local]:
         weekday = fields.get("a") or fields.get("A")
         if weekday is not None and WEEKDAYS.get(key(weekday), day.weekday()) != day.weekday():
             raise ValueError(f"{text!r}: {day.isoformat()} is not a {weekday}")
+        if colon and 0 < len(fields.get("f") or "") < 3:
+            raise ValueError(
+                f"{text!r}: {fields['f']} behind a colon may be milliseconds or a fraction: export three digits"
+            )
         milliseconds = int((fields.get("f") or "")[:3].ljust(3, "0"))
         return local, milliseconds, 0 if in_utc else _offset(text, fields, local, offset_of)
 
@@ -158,10 +165,10 @@ def _date(fields: dict[str, str | None]) -> date:
 def _hour(fields: dict[str, str | None]) -> int:
     if fields.get("I") is None:
         return int(fields.get("H") or 0)
-    hour = int(fields["I"] or 0)
-    if not 1 <= hour <= 12:
+    hour, half = int(fields["I"] or 0), (fields["p"] or "").upper()
+    if not (1 <= hour <= 12 or (hour == 0 and half in ("午前", "午後"))):  # Japan counts from 0 to 11
         raise ValueError(f"a 12-hour clock has no hour {hour}")
-    return hour % 12 + (12 if (fields["p"] or "")[0] in "Pp" else 0)
+    return hour % 12 + (12 if half[0] == "P" or half in _AFTER_NOON.split("|") else 0)
 
 
 def _offset(

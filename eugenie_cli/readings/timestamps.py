@@ -18,9 +18,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from eugenie_cli.readings.timestamp_formats import Local, compile_formats, offset_ms
 
 ISO_PATTERN = (
-    r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
-    r" ?(Z|z|[+-][0-9]{2}(?::?[0-9]{2})?)?$"
+    r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,18}))?)?"
+    r"(?: ?(Z|z|[+-][0-9]{2}(?::?[0-9]{2})?)(?:\[[A-Za-z0-9_+/-]+\])?)?$"
 )
+"""The name of a zone may follow an offset, as in `+01:00[Europe/Berlin]` (RFC 9557, Java): the offset counts."""
 EPOCH_PATTERN = r"^[+-]?[0-9]{1,20}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?$"
 
 # A clock that was never set shows years before 1970; Python's calendar ends with 9999.
@@ -72,7 +73,7 @@ def wall_ms(local: datetime) -> int:
 class TimeRule(NamedTuple):
     """How texts of one timestamp field are read.
 
-    `unit`: "iso" (ISO 8601, up to nine digits of a second), the epoch unit s, ms, us, ns, or "excel" (days since
+    `unit`: "iso" (ISO 8601, up to 18 digits of a second), the epoch unit s, ms, us, ns, or "excel" (days since
     1899-12-30, local time) or "wincc" (millionths of such a day). `format`: one or several, for `compile_formats`; it
     overrides `unit`. `timezone`: of local times without an offset. `ambiguous`: which of the two instants a local time
     means that occurs twice: "first", "second", or "reject". `joined`: the texts are of several fields, with `JOINER`
@@ -118,7 +119,7 @@ def utc_offset_ms(local: datetime, zone: tzinfo, ambiguous: str = "reject") -> i
     if first != second and ambiguous not in ("first", "second"):
         raise ValueError(
             f"the local time {local.isoformat()} occurs twice in {zone}: send an offset or UTC, or set `ambiguous` of"
-            " `ts` to first or second"
+            " `ts`: first or second, in imports also order"
         )
     return (second if ambiguous == "second" else first) // timedelta(milliseconds=1)
 
@@ -268,9 +269,10 @@ def _in_utc(format: str) -> Callable[[str], Local]:
 
 
 def _epoch(text: str, ms_per_unit: Decimal) -> int:
-    if _EPOCH_NUMBER.match(text) is None:
+    number = text.replace(",", ".", 1)
+    if _EPOCH_NUMBER.match(number) is None:
         raise ValueError(f"{text!r} is not a number of seconds or fractions of a second since 1970")
-    return int((Decimal(text) * ms_per_unit).to_integral_value(ROUND_FLOOR))
+    return int((Decimal(number) * ms_per_unit).to_integral_value(ROUND_FLOOR))
 
 
 def _excel(text: str, clock: Clock, per_day: int = 1) -> int:

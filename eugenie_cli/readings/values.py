@@ -8,11 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# No thousands separators, unless stated: `1.012,5` and `1,012.5` are refused instead of guessed.
-NUMBER_PATTERN = {
-    ".": r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$",
-    ",": r"^[+-]?(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)(?:[eE][+-]?[0-9]+)?$",
-}
+from eugenie_cli.readings.number_texts import MINUS, NUMBER_PATTERN, SPACES, grouped_pattern, value_advice
+
 # Rows are float32: a larger magnitude (including infinity) is not a measurement.
 MAX_VALUE = 3.4028234663852886e38
 
@@ -33,40 +30,27 @@ timestamp error, unable to connect, initialized, not initialized, uninitialized,
 trouble, not good, no valid data, no status, archive error, io error, i/o error, device failure, sensor failure,
 configuration error, not supported, not collected, never written, waiting for initial data,
 bad_quality, unavailable, unreliable, not available, nan, +nan, -nan, inf, +inf, -inf, infinity,
-+infinity, -infinity, null, none, nil, na, n/a, n.a., -, --, ---, ?, *, ***, #n/a, #na, #null!, #value!,
-#ref!, #div/0!, #num!, #name?, 1.#qnan, -1.#ind, 1.#inf, -1.#inf
++infinity, -infinity, null, (null), <null>, [null], \\n, none, nil, na, n/a, n.a., -, --, ---, ?, *, ***, #n/a, #na,
+#null!, #value!, #ref!, #div/0!, #num!, #name?, 1.#qnan, -1.#ind, 1.#inf, -1.#inf, burnout, +over, -over, ovld
 """
 # Lower case, trimmed: the states of process historians, then the texts of spreadsheets and data loggers.
 STATUS_TEXTS = frozenset(_STATUS_TEXTS.strip().replace("\n", " ").split(", "))
 TRUE_TEXTS = frozenset({"true", "on"})
 FALSE_TEXTS = frozenset({"false", "off"})
 
+# No digits at all: ---, ----, --.--, ????, #####, ***, and what C writes for what is no number: -1.#IND00.
+_NO_NUMBER = re.compile(r"^(?:[-.?*]+|[#_+]{2,}|[+-]?1[.,]#[a-z]+0*)$")
 # PI's errors as text: `[-11059] No Good Data For Calculation`, `Error 11059`; numbers stand for unnamed states: `?271`.
 _ERROR_NUMBER = re.compile(r"^(?:\[-?[0-9]{1,9}\].*|error:? -?[0-9]{1,9}|\?[0-9]{1,9})$", re.IGNORECASE)
-
-# What is probably the unit behind a number: bar, °C, %, m³/h, kW.
-_NUMBER_AND_UNIT = re.compile(
-    r"^[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?[ \t]*(?P<unit>[^\W\d_]{1,12}[^\s,;:]{0,4}|[%°‰][^\s,;:]{0,4})$"
-)
 
 ToValue = Callable[[str], float]
 """Trimmed text -> value; NaN means bad quality. Raises ValueError for text that is not a value."""
 
-THOUSANDS = {" ": " \u00a0\u202f\u2009", "'": "'\u2019"}
-"""A separator of thousands -> the characters that it stands for: blanks and apostrophes have several."""
-_SPACES = " \t\u00a0\u202f\u2009"
-"""What may be between a number and its unit: spreadsheets write blanks at which no line breaks."""
 RANGE_PATTERN = r"^([+-]?[0-9]*\.?[0-9]+)?[ \t]*\.\.[ \t]*([+-]?[0-9]*\.?[0-9]+)?$"
 _RANGE = re.compile(RANGE_PATTERN)
 
 Range = tuple[float, float]
 """The least and the greatest number, both included."""
-
-
-def grouped_pattern(decimal: str, thousands: str) -> str:
-    """The pattern of numbers whose digits before the decimal sign are in groups; the last group has three."""
-    group = f"[{re.escape(THOUSANDS.get(thousands, thousands))}]"
-    return rf"^[+-]?[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}(?:{re.escape(decimal)}[0-9]*)?$"
 
 
 @dataclass(frozen=True)
@@ -157,6 +141,7 @@ def compile_rule(rule: ValueRule) -> ToValue:
 
     def plain(text: str) -> str | None:
         """The text of a number, with a decimal point; None for other text."""
+        text = text.replace(MINUS, "-", 1) if text[:1] == MINUS else text
         if number.match(text) is not None:
             return text.replace(",", ".")
         if grouped is not None and grouped.match(text) is not None:
@@ -172,20 +157,21 @@ def compile_rule(rule: ValueRule) -> ToValue:
             text = _stripped(text, rule.strip)
             bare = plain(text)
         if bare is None and rule.unit and text.endswith(rule.unit):
-            bare = plain(text[: -len(rule.unit)].rstrip(_SPACES))
+            bare = plain(text[: -len(rule.unit)].rstrip(SPACES))
         if bare is not None:
             return rule.of_number(float(bare))
         word = text.lower()
         if word in rule.states:
             return rule.states[word]
-        if word in bad or _ERROR_NUMBER.match(word):
+        if word in bad or _NO_NUMBER.match(word) or _ERROR_NUMBER.match(word):
             return math.nan
         if word in TRUE_TEXTS:
             return 1.0
         if word in FALSE_TEXTS:
             return 0.0
         raise ValueError(
-            f"{text!r} is neither a number (decimal {rule.decimal!r}) nor a known status text{_hint(text, rule)}"
+            f"{text!r} is neither a number (decimal {rule.decimal!r}) nor a known status text"
+            + value_advice(text, rule.decimal, rule.thousands, rule.unit)
         )
 
     return to_value
@@ -196,27 +182,9 @@ def _stripped(text: str, strip: Iterable[str]) -> str:
     while True:
         before = text
         for end in strip:
-            text = text.removeprefix(end).removesuffix(end).strip(_SPACES)
+            text = text.removeprefix(end).removesuffix(end).strip(SPACES)
         if text == before:
             return text
-
-
-def _hint(text: str, rule: ValueRule) -> str:
-    """What to set for a number with a unit or with separators; empty for other text."""
-    for thousands in (".", ",", " ", "'"):
-        for decimal in (".", ","):
-            if thousands != decimal and re.match(grouped_pattern(decimal, thousands), text[:100]):
-                is_clear = decimal == rule.decimal and thousands != rule.thousands
-                if is_clear:
-                    return f': with `thousands: "{thousands}"` in the mapping\'s value, its digits are in groups'
-    match = _NUMBER_AND_UNIT.match(text[:100])
-    if match is not None:
-        if rule.unit:
-            return f": the mapping's value has the unit {rule.unit!r}"
-        return f": with `unit: {match['unit']}` in the mapping's value, that unit is removed"
-    if text[:1].isalpha() and len(text) <= 40:
-        return f": as a state, `map: {{{text}: 1}}` in the mapping's value; as bad quality, `bad: [{text}]`"
-    return ""
 
 
 def sentinels(decimal: str = ".", status: Iterable[str] = ()) -> tuple[float, ...]:

@@ -254,6 +254,10 @@ def _calendar_layout(match: re.Match[str] | None, groups: Mapping[str, str | int
         if words["Z"].upper() not in UTC_WORDS or "z" in spans:
             return None  # the meaning of an abbreviation depends on the date
         sign = 0
+    if "p" in spans and words["p"].replace(".", "").lower() not in ("am", "pm"):
+        return None
+    if "f" in spans and _length(spans["f"]) < 3 and text[spans["f"][0] - 1] == ":":
+        return None  # the scalar rule refuses it
     if "z" in spans:
         start, end = spans["z"]
         sign = {"+": 1, "-": -1}.get(text[start], 0)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from eugenie_cli.readings.columns.arrow_columns import as_texts
 from eugenie_cli.readings.columns.distinct import distinct
-from eugenie_cli.readings.values import MAX_VALUE, NUMBER_PATTERN, THOUSANDS, ValueRule, compile_rule, grouped_pattern
+from eugenie_cli.readings.number_texts import NUMBER_PATTERN, THOUSANDS, grouped_pattern
+from eugenie_cli.readings.values import MAX_VALUE, ValueRule, compile_rule
 
 Read = tuple["NDArray[np.float64]", "NDArray[np.bool_]"]
 """Values [N], NaN for bad quality, and a mask [N] of those that could be read."""

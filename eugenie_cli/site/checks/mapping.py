@@ -23,7 +23,7 @@ from eugenie_cli.site.readings_mapping import (
 _DASHED = re.compile(r"(0x[0-9a-fA-F]+|\d+)\s*(?:-|–|to|:)\s*(0x[0-9a-fA-F]+|\d+)")
 """What looks like a range of codes, and is none."""
 _OF_A_RECORD = ("record", "header")
-_OF_A_NUMBER = re.compile(r"[0-9+\-.,].*|[eE][+-]?[0-9]*", re.DOTALL)
+_OF_A_NUMBER = re.compile(r"[0-9+\-.,\u2010-\u2015\u2212].*|[eE][+-]?[0-9]*", re.DOTALL)
 _PLACEHOLDERS = ("{stem}", "{parent}")
 _OF_EPOCH = ("s", "ms", "us", "ns")
 _FRACTION_ALONE = re.compile(r"\s%f$")

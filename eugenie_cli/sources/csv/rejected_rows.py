@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from eugenie_cli.printable import printable
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.sources.csv.lines import Block
 from eugenie_cli.sources.interface import EXAMPLES, Tally
+from eugenie_cli.sources.records.advice import advised
 from eugenie_cli.sources.records.reader import RecordReader, Refusals
 
 SHOWN_TEXT = 80  # characters of a malformed row
-SHOWN_DETAIL = 240  # characters of the explanation, which may quote a field of any length
+_COMMA = re.compile(r",[+-]?[0-9]+,[0-9]+(?:,|\s*$)")
+_DECIMAL_COMMAS = ": if its numbers have decimal commas, export it with another delimiter, or numbers in quotes"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Ragged:
     @staticmethod
     def of(row: int, fields: int, expected: int, text: str) -> Ragged:
         """A row with the standard message."""
-        return Ragged(row, f"{fields} fields, expected {expected}: {printable(text, SHOWN_TEXT)}", text)
+        why = f"{fields} fields, expected {expected}: {printable(text, SHOWN_TEXT)}"
+        return Ragged(row, why + (_DECIMAL_COMMAS if fields > expected and _COMMA.search(text) else ""), text)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Rejections:
         rows = rows_of(records, read.ragged)
         for refusal in refusals:
             for record in refusal.records[: max(0, remaining[refusal.reason])].tolist():
-                detail = printable(reader.explain(records, record, refusal.column), SHOWN_DETAIL)
+                detail = advised(refusal.reason, reader.explain(records, record, refusal.column))
                 examples.append((*block.place(int(rows[record])), refusal.reason, detail))
         for _, place, reason, detail in sorted(examples):
             if remaining[reason] > 0:

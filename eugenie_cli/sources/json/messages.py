@@ -11,7 +11,6 @@ import numpy as np
 import orjson
 
 from eugenie_cli.history.batch import Batch, Series
-from eugenie_cli.printable import printable
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.columns.reader import Columns, compile_columns
 from eugenie_cli.readings.columns.sensor_index import Identity
@@ -24,6 +23,7 @@ from eugenie_cli.readings.timestamp_parts import PARTS as PARTS_OF_INSTANTS
 from eugenie_cli.readings.typed_values import NULL_VALUE, TYPED
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.json.documents import Record
+from eugenie_cli.sources.records.advice import advised
 from eugenie_cli.sources.records.companions import is_row_quality, kind_of
 from eugenie_cli.sources.records.conversions import conversions
 
@@ -31,7 +31,6 @@ RECORDS = "records of the file"
 """The member that contains the records in the messages that are made of them."""
 CONSTANT = "constant of the mapping: "
 LARGEST_AROUND = 100_000  # characters: what is around the records is repeated in each message
-SHOWN_DETAIL = 240
 
 Place = Callable[[int], str]
 
@@ -210,7 +209,7 @@ class MessageReader:
 
     def _reject(self, reason: str, place: str, detail: str) -> None:
         if self._tally.reject(reason, 1) > 0:
-            self._tally.example(reason, place, printable(detail, SHOWN_DETAIL))
+            self._tally.example(reason, place, advised(reason, detail))
 
     def _is_unknown(self, tag: str) -> bool:
         """Wide: whether no asset of the site has a sensor or tag of a member's name, as for a column of a table."""

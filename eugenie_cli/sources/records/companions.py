@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eugenie_cli.readings.columns.arrow_columns import is_empty
+from eugenie_cli.readings.columns.arrow_columns import as_texts, is_blank, is_empty, is_text
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.records.reader import RecordReader
@@ -33,6 +34,9 @@ _VALUE = ("measuredvalue", "value", "val", "pv", "mv", "v")
 _PLAIN = re.compile(r"(?:^|[\W_])(?:(quality|qual|opcquality)|(timestamp|tstamp|ts))\W*$", re.IGNORECASE)
 _UNNAMED = re.compile(r"^column \d+$")
 
+FEW = 64
+"""Cells that show what a column contains."""
+_NUMBER = r"^\s*[+-]?[0-9]+(?:[.,][0-9]+)?\s*$"
 
 _ROW_QUALITY = frozenset({*_QUALITY, "isgood", "goodquality", "dataquality", "qualitystatus"})
 
@@ -47,22 +51,72 @@ class ColumnNotes:
         self._unknown = [c for c in reader.unknown_columns() if c not in self._row_quality]
         bases = bases | bases_of(set(reader.columns) - set(self._unknown)) if self._unknown else bases
         self._companions = {c: kind for c in self._unknown if (kind := kind_of(c, bases, self._names))}
+        self._companions |= {c: "again" for c in self._unknown if re.sub(r" \d+$", "", c) in readings.ts.all_paths}
         self._filled: set[str] = set()
+        self._reader, self._paths = reader, readings.value.all_paths
+        self._others = dict.fromkeys(reader.unread(), False) if readings.shape == "long" else {}
+        self._tagged: dict[str, bool] = {}
 
     def inspect(self, records: pa.RecordBatch) -> None:
-        """Note which unnamed columns contain values: a delimiter at the end of each line makes an empty one."""
+        """Note which unnamed columns contain values (a delimiter at the end of each line makes an empty one), which
+        contain the value where the mapping's column is empty, and which contain names of tags.
+        """
+        self._inspect_values(records)
+        self._inspect_tags(records)
         for column, kind in self._companions.items():
             if kind == "unnamed" and column not in self._filled:
                 texts = records.column(self._names.index(column))
                 if not pc.all(is_empty(texts)).as_py():
                     self._filled.add(column)
 
+    def _inspect_values(self, records: pa.RecordBatch) -> None:
+        """Keep the columns that have a number only where the value's columns are empty: `intvalue` of Ignition."""
+        values = [records.column(self._names.index(path)) for path in self._paths if path in self._names]
+        if not values or not self._others:
+            return
+        empty = reduce(pc.and_, map(_is_nothing, values))
+        for column in list(self._others):
+            there = pc.invert(_is_nothing(records.column(self._names.index(column))))
+            if pc.any(pc.and_(there, pc.invert(empty))).as_py():
+                del self._others[column]
+            elif pc.any(there).as_py():
+                texts = as_texts(records.column(self._names.index(column))).filter(there).slice(0, FEW)
+                if pc.all(pc.match_substring_regex(texts, _NUMBER)).as_py():
+                    self._others[column] = True
+                else:
+                    del self._others[column]
+
+    def _inspect_tags(self, records: pa.RecordBatch) -> None:
+        """Note the columns of a wide table whose first cells are tags of the site."""
+        for column in self._unknown:
+            if column in self._tagged:
+                continue
+            cells = records.column(self._names.index(column)).slice(0, FEW)
+            if is_text(cells):
+                tags = {text.strip() for text in cells.to_pylist() if text and text.strip()}
+                self._tagged[column] = bool(tags) and all(map(self._reader.has_tag, tags))
+
     def report(self, tally: Tally) -> None:
         """Add the columns to `tally`, after the last block."""
         kinds = {c: k for c, k in self._companions.items() if k != "unnamed" or c in self._filled}
+        kinds |= {column: "value" for column, is_value in self._others.items() if is_value}
+        kinds |= {column: "tags" for column, has_tags in self._tagged.items() if has_tags}
+        kinds |= dict.fromkeys(self._reader.only_dates, "dates")
         tally.companions |= {**kinds, **dict.fromkeys(self._row_quality, "row")}
-        told = {*self._companions, *tally.unknown_columns}  # another table of the file may have the same columns
+        told = {
+            *self._companions,
+            *kinds,
+            *tally.unknown_columns,
+        }  # another table of the file may have the same columns
         tally.unknown_columns.extend(c for c in self._unknown if c not in told)
+
+
+def _is_nothing(column: pa.Array) -> pa.BooleanArray:
+    """Where a column has no value, or a database's word for none."""
+    blank = is_blank(column)
+    if not is_text(column):
+        return blank
+    return pc.or_(blank, pc.is_in(pc.utf8_lower(column), pa.array(["null", "nan", "\\n", "none", "(null)"])))
 
 
 def is_row_quality(column: str) -> bool:

@@ -26,6 +26,7 @@ from eugenie_cli.readings.tag_columns import Measurement, TagColumns
 from eugenie_cli.sources.records.cells import CellRules
 from eugenie_cli.sources.records.conversions import conversions
 from eugenie_cli.sources.records.routes import NOWHERE, UNNAMED, Routes, has_no_member, names_of
+from eugenie_cli.sources.records.row_order import unclear
 from eugenie_cli.sources.records.times import InstantsOfRecords, Times, field_texts, is_typed
 
 Columns = Mapping[str, pa.Array]
@@ -75,6 +76,15 @@ class RecordReader:
         """Wide: unread columns, which match no sensor or tag of any asset that the file may be about."""
         return tuple(column for column in self._measured if column not in self._read) if self._wide else ()
 
+    def has_tag(self, name: str) -> bool:
+        """Whether a name is a tag or sensor of an asset of the site."""
+        return any(self._router.route(asset, None, name) for asset in (None, *self._router.assets))
+
+    @property
+    def only_dates(self) -> tuple[str, ...]:
+        """The column of the instants, if it had nothing but dates without a time of day so far."""
+        return self._times.paths if self._times.only_dates else ()
+
     def unread(self) -> tuple[str, ...]:
         """Columns that the mapping does not name and that give no readings."""
         named = {path for name in PARTS for path in paths_of(self._mapping.get(name))}
@@ -118,7 +128,7 @@ class RecordReader:
             fields = {name: text for name, text in fields.items() if name in self._shared or name in shown}
         for outcome in (self._typed_record if is_typed(times) else self._record)(fields):
             if isinstance(outcome, Rejected):
-                return outcome.detail
+                return unclear(outcome.detail) if self._mapping["ts"].get("ambiguous") == "order" else outcome.detail
             named = {"asset": outcome.asset, "sensor": outcome.sensor, "tag": outcome.tag}
             if self._router.route(**named) is None:
                 return "the site has no " + ", ".join(f"{what} {name!r}" for what, name in named.items() if name)

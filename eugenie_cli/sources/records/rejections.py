@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from eugenie_cli.printable import printable
 from eugenie_cli.sources.interface import Tally
+from eugenie_cli.sources.records.advice import advised
 from eugenie_cli.sources.records.reader import RecordReader, Refusals
-
-SHOWN_DETAIL = 240  # characters of the explanation, which may quote a field of any length
 
 
 def count_rejections(
@@ -38,4 +36,4 @@ def count_rejections(
     for record, reason, column in sorted(examples, key=lambda example: example[0]):
         if remaining[reason]:
             remaining[reason] -= 1
-            tally.example(reason, place(record), printable(reader.explain(block, record, column), SHOWN_DETAIL))
+            tally.example(reason, place(record), advised(reason, reader.explain(block, record, column)))

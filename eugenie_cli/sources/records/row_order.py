@@ -11,8 +11,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+UNCLEAR = (
+    ", and the order of the rows does not show which is meant: send UTC or an offset, or divide the source, with"
+    " `ambiguous: first` for the one part and `second` for the other"
+)
+"""The end of the explanation of a rejected time, which begins with which time occurs twice."""
 NEAR_MS = 600_000
 """Rows less than this apart follow each other: between them, no hour is missing."""
+
+
+def unclear(detail: str) -> str:
+    """The explanation of a rejection, where the order of rows was to show which of two instants is meant."""
+    twice, sign, _ = detail.partition(": send an offset")
+    return twice + UNCLEAR if sign and "occurs twice" in twice else detail
 
 
 class RowOrder:

@@ -22,12 +22,16 @@ from eugenie_cli.readings.columns.arrow_columns import (
 )
 from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.members import paths_of
-from eugenie_cli.readings.timestamps import JOINER, TimeRule
+from eugenie_cli.readings.timestamps import JOINER, TimeRule, formats_of
 from eugenie_cli.sources.records.row_order import RowOrder
 
 _NO_DATE = ("1899-12-30 ", "1899-12-31 ", "1900-01-01 ")
 """The days that spreadsheets and databases put before a time without a date."""
 _MIDNIGHT = r" 00:00:00(\\.0*)?$"
+
+
+FEW = 64
+"""Texts that usually show that a column has times of day."""
 
 
 class Times(NamedTuple):
@@ -47,6 +51,9 @@ class InstantsOfRecords:
     def __init__(self, part: Mapping[str, Any], timezone: str) -> None:
         self.paths = paths_of(part)
         rule = TimeRule.of(part, timezone)
+        self.only_dates: bool | None = None
+        """Whether all texts so far were dates without a time of day, which a format reads as midnight."""
+        self._has_format = bool(rule_formats(part))
         self._order = RowOrder() if part.get("ambiguous") == "order" else None
         rules = (rule,) if self._order is None else tuple(rule._replace(ambiguous=one) for one in ("first", "second"))
         self._readers = [Instants(*each) for each in rules]
@@ -69,6 +76,8 @@ class InstantsOfRecords:
         if self._typed and is_typed(fields):
             readers = self._typed
         column = joined(fields)
+        if self._has_format and self.only_dates is not False and is_text(column):
+            self.only_dates = are_dates(column.slice(0, FEW)) and are_dates(column)
         results = [reader.of_column(column) for reader in readers]
         ts, read = results[0]
         if self._order is not None:
@@ -77,6 +86,18 @@ class InstantsOfRecords:
             return Times(ts, ~read, read)
         blank = reduce(or_, (is_blank(field).to_numpy(zero_copy_only=False) for field in fields))
         return Times(ts, ~read & blank, read)
+
+
+def rule_formats(part: Mapping[str, Any]) -> tuple[str, ...]:
+    """The formats of a mapping's `ts`."""
+    return formats_of(part.get("formats") or part.get("format"))
+
+
+def are_dates(texts: pa.StringArray) -> bool:
+    """Whether texts are too short for a date with a time: at most three numbers with eight digits in all."""
+    numbers = pc.max(pc.count_substring_regex(texts, r"[0-9]+")).as_py()
+    digits = pc.max(pc.count_substring_regex(texts, r"[0-9]")).as_py()
+    return numbers is not None and numbers <= 3 and digits <= 8
 
 
 def is_typed(fields: list[pa.Array]) -> bool:
