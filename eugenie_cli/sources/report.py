@@ -111,7 +111,7 @@ class SourceReport:
             for span in part.assets.values():
                 self.start_ms = span.start if self.start_ms is None else min(self.start_ms, span.start)
                 self.end_ms = span.end if self.end_ms is None else max(self.end_ms, span.end)
-        self.one_instant.extend(filter(None, [_at_one_instant(key, item)]))
+        self.one_instant.extend(filter(None, [_at_one_instant(key, item) or _at_midnight(key, item)]))
 
 
 def _at_one_instant(key: str, item: Item) -> str | None:
@@ -120,6 +120,14 @@ def _at_one_instant(key: str, item: Item) -> str | None:
     if len(instants) != 1 or sum(part.repeated for part in item.parts) < REPEATED:
         return None
     return f"{printable(key)}: all {item.rows:,} readings are dated {instant(instants.pop())}"
+
+
+def _at_midnight(key: str, item: Item) -> str | None:
+    """A sentence about an item whose instants are dates, several of them the same for one sensor; None for others."""
+    repeated = sum(part.repeated for part in item.parts)
+    if repeated < REPEATED or "dates" not in item.state.get("companions", {}).values():
+        return None
+    return f"{printable(key)}: its instants are dates without a time of day, and {repeated:,} readings repeat one"
 
 
 def _poor(key: str, item: Item) -> str | None:

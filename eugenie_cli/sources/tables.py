@@ -136,9 +136,17 @@ _COLUMN_KINDS = {
     " timestamp of their row",
     "unnamed": "have values but no name in the header: they are not imported. Name them with `table: {names: [...]}`,"
     " or give `columns: {repeat: [...]}`",
+    "again": "repeat the name of the timestamp: if each tag has one of its own, map them with `columns: {repeat: [ts,"
+    " value]}`, or values are imported with the timestamp of their row",
     "second": "repeat the name of an earlier column: they are not imported",
     "spelling": "almost match a tag or sensor of the site, and are not imported (case and punctuation matter): "
-    "correct `tags`, or set `case` in `readings` if only case differs",
+    "correct `tags`, or set `case: ignore` in `readings` if only case differs",
+    "value": "have a number where the column of the value is empty: name them with it, `value: {path: [..., ...]}`, or"
+    " those readings are imported as bad quality",
+    "tags": "contain names of tags: they are not imported. Set `shape: long` with `tag: {path: ...}`, or for pairs of"
+    " columns `columns: {repeat: [tag, value]}`",
+    "dates": "have dates without a time of day, which is read as midnight: if the time is in a column of its own, name"
+    " both, `ts: {path: [Date, Time]}`",
     "row": "look like the quality of a row: map it as `quality` (path, scheme), or values are imported without it",
 }
 

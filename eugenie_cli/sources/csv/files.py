@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.sources.files.archives import is_archive
 from eugenie_cli.sources.files.finding import is_gzip
-from eugenie_cli.sources.files.opening import streamed
+from eugenie_cli.sources.files.opening import raw_bytes, streamed
 
 HEAD_BYTES = 4 << 20  # enough for a header of a hundred thousand columns
 _UNPACK = "unpack it, or compress it with gzip (.csv.gz)"
@@ -34,15 +36,25 @@ _KINDS = (
     (b"Rar!\x1a\x07", "a RAR archive", "unpack it"),
 )
 _MARKS = (  # byte order marks, the longer ones first: UTF-32's begins with UTF-16's
-    (codecs.BOM_UTF32_LE, "UTF-32", "utf-32"),
-    (codecs.BOM_UTF32_BE, "UTF-32", "utf-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16", "utf-16"),
-    (codecs.BOM_UTF16_BE, "UTF-16", "utf-16"),
+    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
+    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
 )
 _NEED_MARK = {
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
 }
+
+
+def marked_encoding(path: Path) -> str | None:
+    """The encoding that a file's byte order mark says, UTF-16 or UTF-32: no text in another one begins like that. None
+    without such a mark, and for a file that cannot be read: reading it raises the error.
+    """
+    try:
+        with raw_bytes(path) as raw:
+            head = gzip.GzipFile(fileobj=raw).read(4) if is_gzip(path) else raw.read(4)
+    except (EugenieError, OSError, EOFError, zlib.error):
+        return None
+    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
 
 
 @contextmanager
@@ -90,9 +102,6 @@ def _check_encoding(name: str, head: bytes, encoding: str) -> None:
     codec = codecs.lookup(encoding).name
     wide = codec.startswith(("utf-16", "utf-32"))
     if not wide:
-        for mark, what, right in _MARKS:
-            if head.startswith(mark):
-                raise EugenieError(f"{name} is {what} text", hint=f"set the source's `encoding: {right}`")
         even, odd = head[0::2].count(0), head[1::2].count(0)
         half = max(1, len(head) // 2)
         if len(head) >= 4 and max(even, odd) > 0.8 * half and min(even, odd) < 0.1 * half:

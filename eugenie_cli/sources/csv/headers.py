@@ -88,6 +88,7 @@ class HeaderReader:
         start = 0
         if self._table.after is not None:
             marked = self._table.after.encode()
+            marked = marked if self._format.separated is None else self._format.separated(marked)
             while not head[start : self._line_end(head, start)].strip(b' \t"').startswith(marked):
                 start = self._line_end(head, start)
                 if start == len(head):

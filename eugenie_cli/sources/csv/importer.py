@@ -15,7 +15,7 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.site.schema import Site
-from eugenie_cli.sources.csv.files import HEAD_BYTES, opened
+from eugenie_cli.sources.csv.files import HEAD_BYTES, marked_encoding, opened
 from eugenie_cli.sources.csv.growth import Resumption, digests, may_grow, whole_lines
 from eugenie_cli.sources.csv.lines import Decoder
 from eugenie_cli.sources.csv.reading import FileReading
@@ -37,6 +37,7 @@ class CsvImporter(FileImporter):
     def __init__(self, source: CsvSettings, site: Site) -> None:
         super().__init__(source, site)
         self._digests: dict[str, str] = {}  # of files that may grow
+        self._encodings: dict[Path, str] = {}
         self._growing: set[str] = set()  # keys of files that are longer than when they were imported
 
     def digest(self, item: SourceItem) -> str:
@@ -87,7 +88,7 @@ class CsvImporter(FileImporter):
             yield
         except UnicodeError as error:  # raised by codecs that cannot replace damaged text, such as idna
             raise EugenieError(
-                f"{printable(str(path))} cannot be read as {self._source.encoding} text: {printable(str(error), 200)}",
+                f"{printable(str(path))} cannot be read as {self._encoding(path)} text: {printable(str(error), 200)}",
                 hint="correct the source's `encoding`: utf-8, utf-16, cp1252, latin-1, cp1254",
             ) from error
         except pa.ArrowInvalid as error:
@@ -100,9 +101,10 @@ class CsvImporter(FileImporter):
         self, path: Path, item: SourceItem, tally: Tally, advance: Advance, resumption: Resumption | None = None
     ) -> Iterator[Batch]:
         reading, end = self._reading(path, tally), self._end(path, item)
-        with opened(path, self._source.encoding, advance if resumption is None else _silent, end) as file:
+        with opened(path, self._encoding(path), advance if resumption is None else _silent, end) as file:
             rest, lines = reading.begin(file, HEAD_BYTES)
             if resumption is None:
+                reading.check_above()
                 yield from reading.rows(partial(file.read, BLOCK_BYTES), rest, lines)
         if resumption is not None and end is not None:
             with opened_between(path, resumption.at, end, advance) as file:
@@ -117,11 +119,17 @@ class CsvImporter(FileImporter):
     def _reading(self, path: Path, tally: Tally) -> FileReading:
         where, mapping = printable(str(path)), self.mapping_of(path)
         context = Context(where, self._source, mapping, self._site.timezone, self._router, self._bases)
-        return FileReading(context, self._decoder(), tally, path.name)
+        return FileReading(context, self._decoder(path), tally, path.name)
+
+    def _encoding(self, path: Path) -> str:
+        """The source's encoding, unless the file's byte order mark says another one."""
+        if path not in self._encodings:
+            self._encodings[path] = marked_encoding(path) or self._source.encoding
+        return self._encodings[path]
 
     def _may_grow(self, path: Path) -> bool:
         try:
-            return may_grow(path, self._source.encoding)
+            return may_grow(path, self._encoding(path))
         except (LookupError, UnicodeError):  # reading the file raises the error
             return False
 
@@ -137,7 +145,7 @@ class CsvImporter(FileImporter):
         """The digest of a file's header; None if it cannot be read."""
         try:
             reading = self._reading(path, Tally())
-            with opened(path, self._source.encoding, _silent) as file:
+            with opened(path, self._encoding(path), _silent) as file:
                 reading.begin(file, HEAD_BYTES)
                 return reading.header
         except (EugenieError, UnicodeError):
@@ -161,9 +169,9 @@ class CsvImporter(FileImporter):
             f"{printable(str(path))} changed while it was read", hint="import again when it is complete"
         )
 
-    def _decoder(self) -> Decoder:
+    def _decoder(self, path: Path) -> Decoder:
         try:
-            return Decoder(self._source.encoding)
+            return Decoder(self._encoding(path))
         except LookupError as error:
             raise EugenieError(
                 f"source {self._source.name}: {error}",

@@ -90,6 +90,7 @@ class Decoder:
     def __init__(self, encoding: str) -> None:
         """Raises LookupError if Python does not know the encoding."""
         "".encode(encoding)  # rejects codecs that are not text encodings, such as `hex` and `zip`
+        self.encoding = encoding
         self._utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
 

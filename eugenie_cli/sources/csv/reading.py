@@ -7,16 +7,21 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+import pyarrow as pa
+
 from eugenie_cli.history.batch import Batch
+from eugenie_cli.readings.reject_reasons import MISSING_FIELD
 from eugenie_cli.site.field_types import BLANKS
 from eugenie_cli.sources.csv.blanks import tabbed
 from eugenie_cli.sources.csv.headers import Header, HeaderReader
-from eugenie_cli.sources.csv.lines import Block, Decoder, Format, Framer
+from eugenie_cli.sources.csv.lines import Block, Decoder, Format, Framer, Refused
 from eugenie_cli.sources.csv.quotes import QuoteRules
-from eugenie_cli.sources.csv.rejected_rows import Rejections
+from eugenie_cli.sources.csv.rejected_rows import BlockRead, Rejections
 from eugenie_cli.sources.csv.tables import Context, Table
 from eugenie_cli.sources.csv.unread_lines import ANNOTATIONS, UnreadLines
 from eugenie_cli.sources.interface import Tally
+
+LOOKED_AT = 100  # lines above the readings, the last ones
 
 
 class FileReading:
@@ -42,12 +47,23 @@ class FileReading:
         head = head if separated is None else separated(head)
         rules = QuoteRules(source.separator)
         self._annotated = ANNOTATIONS.match(head) is not None
-        unread = UnreadLines(source.table, rules, annotated=self._annotated)
-        self._format = Format(rules, source.encoding, self._decoder, unread, separated)
+        unread = UnreadLines(source.table, rules, annotated=self._annotated, tabbed=separated is not None)
+        self._format = Format(rules, self._decoder.encoding, self._decoder, unread, separated)
         self._headers = HeaderReader(self._context.where, source, self._format)
         header = self._headers.read(head)
         self._table = self._first = self._below(header)
+        self._above = head[: header.end]
         return head[header.end :], header.lines
+
+    def check_above(self) -> None:
+        """Refuse lines above the readings that read as rows: `table` leaves out too much."""
+        lines = list(enumerate(self._above.splitlines(), 1))[-LOOKED_AT:]
+        why = "above the readings, but it reads as a row: correct `table` (skip, header, data)"
+        split, is_row = self._format.rules.split, self._table.reader.is_row
+        rows = [Refused(number, MISSING_FIELD, why, line) for number, line in lines if line and is_row(split(line))]
+        if rows:
+            none = pa.RecordBatch.from_arrays([], [])
+            self._rejections.add(BlockRead(Block(b"", 1, rows), none, [], [], 0), self._table.reader)
 
     def rows(self, read: Callable[[], bytes], rest: bytes, lines: int) -> Iterator[Batch]:
         """The readings of `rest` and of what `read` returns (b"" at the end), block by block; `lines`: the number of

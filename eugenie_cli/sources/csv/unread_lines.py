@@ -39,11 +39,16 @@ class Beginning:
 class UnreadLines:
     """Finds the unread lines of one file, a block at a time. `over`: whether the table has ended."""
 
-    def __init__(self, table: Table | None, rules: QuoteRules, *, annotated: bool = False) -> None:
-        """`annotated`: InfluxDB's annotated CSV, whose annotations are comments."""
+    def __init__(
+        self, table: Table | None, rules: QuoteRules, *, annotated: bool = False, tabbed: bool = False
+    ) -> None:
+        """`annotated`: InfluxDB's annotated CSV, whose annotations are comments; `tabbed`: blanks have become tabs."""
         marks = [*(table.comment if table else ()), *(["#"] if annotated else [])]
+        until = [table.until] if table and table.until else []
+        if tabbed:
+            marks, until = ([re.sub(r"[ \t]+", "\t", mark) for mark in each] for each in (marks, until))
         self._comment = Beginning(marks) if marks else None
-        self._until = Beginning([table.until]) if table and table.until else None
+        self._until = Beginning(until) if until else None
         self._rules = rules
         self.over = False
 

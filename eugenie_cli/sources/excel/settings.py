@@ -18,7 +18,7 @@ _Row = Annotated[int, Field(ge=1, le=1_048_576)]
 
 def _listed(given: Any) -> Any:
     """A single row is a list of one."""
-    return (given,) if isinstance(given, int) else given
+    return (given,) if isinstance(given, int | str) else given
 
 
 class ExcelSettings(FileSettings):

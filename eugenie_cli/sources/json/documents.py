@@ -102,10 +102,15 @@ _BEGIN = object()
 def _elements(scanner: Scanner, names: Names, path: str | None, walked: str = "") -> Generator[Any, None, Any]:
     """_BEGIN, then (elements, the path to the array, the names below it). Returns the outline of what was passed."""
     first = scanner.peek()
-    if first == "[" and not (names and path):  # at the top, a path leads into an object
-        yield _BEGIN
-        for elements in scanner.elements():
-            yield elements, walked, names
+    if first == "[":
+        found = not (names and path)
+        for number, elements in enumerate(scanner.elements()):
+            if not number and not found:  # at the top, the path leads through the objects of the array
+                found = any(isinstance(element, dict) and names[0] in element for element in elements)
+            if found and not number:
+                yield _BEGIN
+            if found:
+                yield elements, walked, names
         return []
     if first != "{" or not names:
         return scanner.value()
@@ -127,6 +132,15 @@ def _elements(scanner: Scanner, names: Names, path: str | None, walked: str = ""
             outline[key] = scanner.value()
     scanner.take("}")
     return outline
+
+
+def by_place(value: Any) -> Any:
+    """A value with each array as an object whose members are called 0, 1 and so on, so that a path can name them."""
+    if isinstance(value, list):
+        return {str(index): by_place(element) for index, element in enumerate(value)}
+    if isinstance(value, dict):
+        return {name: by_place(inner) if isinstance(inner, list) else inner for name, inner in value.items()}
+    return value
 
 
 def _names(path: str) -> Names:

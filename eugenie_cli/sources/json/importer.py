@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
@@ -13,12 +14,13 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
-from eugenie_cli.readings.mapping import WHOLE
+from eugenie_cli.readings.mapping import PARTS, WHOLE
+from eugenie_cli.readings.members import paths_of
 from eugenie_cli.sources.files.importer import WholeFileImporter
 from eugenie_cli.sources.files.kinds import HEAD, encoding_of
 from eugenie_cli.sources.files.opening import check_kind, streamed
 from eugenie_cli.sources.interface import Tally
-from eugenie_cli.sources.json.documents import Outline, outlines, records
+from eugenie_cli.sources.json.documents import Outline, by_place, outlines, records
 from eugenie_cli.sources.json.messages import MessageReader
 from eugenie_cli.sources.json.scanner import NotJson, Scanner
 
@@ -27,6 +29,7 @@ BLOCK_BYTES = 8 << 20
 FIRST_BYTES = 1 << 16
 """The beginning of a file, by which lines are told from a document."""
 FIRST_LINES = 20
+_PLACE = re.compile(r"(?:^|\.)[0-9]+(?:\.|$)")
 
 
 class JsonImporter(WholeFileImporter):
@@ -76,6 +79,8 @@ class JsonImporter(WholeFileImporter):
         name = printable(path.name)
         with streamed(path, advance) as file:
             found = records(_scanner(file, encoding), given or WHOLE, documents, name)
+            if self._has_places():
+                found = (record._replace(value=by_place(record.value)) for record in found)
             while batch := list(islice(found, BATCH_RECORDS)):
                 for _, group in groupby(batch, key=lambda record: id(record.around)):
                     yield reader.records(list(group))
@@ -84,6 +89,10 @@ class JsonImporter(WholeFileImporter):
                 payloads = [json.dumps(document).encode() for document in single]
                 if payloads:
                     yield reader.lines(payloads, lambda index: f"{name}:document {index + 1}")
+
+    def _has_places(self) -> bool:
+        """Whether a path names elements of an array by their places: `path: 0`, as for Prometheus' [instant, value]."""
+        return any(_PLACE.search(path) for part in PARTS for path in paths_of(self._mapping.get(part)))
 
     def _check(self, documents: Sequence[Outline], path: Path) -> None:
         """Raise EugenieError if the records are not where the mapping says."""
