@@ -20,6 +20,7 @@ from eugenie_cli.site.source_plugins import broken, importer_factory
 from eugenie_cli.site.source_types import SourceSettings
 
 EXAMPLES = 3  # of each reason: enough to find the cause, few enough to read
+GAPS = 10  # of an item: each is another one, but they are kept with every item
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Tally:
 
     def gap(self, what: str) -> None:
         """Record that the source lacks readings, in words that say of what, from when to when, and why."""
-        if len(self.gaps) < EXAMPLES and what not in self.gaps:
+        if len(self.gaps) < GAPS and what not in self.gaps:
             self.gaps.append(what)
 
     def add(self, part: Tally) -> None:

@@ -101,7 +101,7 @@ class SourceReport:
         for column, kind in item.state.get("companions", {}).items():
             counts = self.companions.setdefault(kind, {})
             counts[column] = counts.get(column, 0) + 1
-        self.gaps.extend(item.state.get("gaps", ()))
+        self.gaps.extend(gap for gap in item.state.get("gaps", ()) if gap not in self.gaps)
         if not (may_be_empty and not item.rows and not item.state.get("records")):
             self.poor.extend(filter(None, [_poor(key, item)]))
         for reason, examples in item.state["examples"].items():

@@ -9,11 +9,10 @@ import sqlalchemy as sa
 
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.sources.ignition.catalogue import Catalogue
-from eugenie_cli.sources.sql.browse import sensor_of
 from eugenie_cli.sources.sql.databases import Database
 from eugenie_cli.sources.sql.faults import MissingTableError
 from eugenie_cli.sources.sql.statements import Statement, table_of
-from eugenie_cli.sources.windows.browsing import Browsed, matches
+from eugenie_cli.sources.windows.browsing import Browsed, matches, sensor_of
 from eugenie_cli.sources.windows.pace import Pace
 
 Extent = tuple[int, int, int]

@@ -17,7 +17,7 @@ from eugenie_cli.sources.sql.columns import column_of, with_times
 from eugenie_cli.sources.sql.databases import Database
 from eugenie_cli.sources.sql.statements import Statement
 from eugenie_cli.sources.sql.times import TimeColumn
-from eugenie_cli.sources.windows.browsing import Browsed, matches
+from eugenie_cli.sources.windows.browsing import Browsed, matches, sensor_of
 
 NAMES = ("asset", "sensor", "tag")
 COLUMNS_AT_ONCE = 50
@@ -75,12 +75,6 @@ def _extent(counted: Counted, name: str) -> tuple[Any, Any, Any]:
     column = counted.table.c[name]
     at = sa.case((column.is_not(None), counted.table.c[counted.mapping["ts"]["path"]]))
     return sa.func.count(column), sa.func.min(at), sa.func.max(at)
-
-
-def sensor_of(router: Router, asset: str | None, sensor: str | None, tag: str | None) -> str | None:
-    """ "asset, sensor" to which a name leads; None if the site does not have it."""
-    route = router.route(asset, sensor, tag)
-    return None if route is None else f"{route[0]}, {router.sensors_of(route[0])[route[1]]}"
 
 
 def _path(counted: Counted, name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -25,9 +26,18 @@ SQLITE_STEPS = 10_000
 """Instructions of SQLite's virtual machine between two looks at the clock."""
 
 
+UNREADABLE = {
+    "money": ("a number whose decimals depend on the server's locale", "numeric"),
+    "bit": ("bits", "int"),
+}
+"""Types of PostgreSQL whose values arrive as something else: what they are, and what to convert them to."""
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column of a result. `kind`: "instant", "utc", "local", "number" or "text", as far as it is known, else None."""
+    """A column of a result. `kind`: "instant", "utc", "local", "number", "text", or one of UNREADABLE, as far as it is
+    known, else None.
+    """
 
     name: str
     kind: str | None
@@ -125,7 +135,8 @@ class RowDatabase:
             raise worded(fault, self.where, message_of(original)) from error
         except (OSError, sa.exc.SQLAlchemyError) as error:
             self.close()
-            fault = Fault.LOST if isinstance(error, OSError) else Fault.OTHER
+            fault = fault_of("", (), str(error)) if isinstance(error, ssl.SSLError) else Fault.LOST
+            fault = fault if isinstance(error, OSError) else Fault.OTHER
             raise worded(fault, self.where, str(error)) from error
 
     def _new_cursor(self) -> Any:

@@ -26,6 +26,8 @@ class Fault(Enum):
     LARGE = "large"
     LOST = "lost"
     BUSY = "busy"
+    TLS = "tls"
+    CONNECTION = "connection"
     OTHER = "other"
 
 
@@ -37,6 +39,7 @@ _POSTGRESQL = {
     **{"28P01": Fault.LOGIN, "28000": Fault.LOGIN, "3D000": Fault.DATABASE, "42P01": Fault.TABLE},
     **{"42703": Fault.COLUMN, "42501": Fault.DENIED, "57014": Fault.TIMEOUT, "53100": Fault.LARGE},
     **{"53200": Fault.LARGE, "53400": Fault.LARGE, "53300": Fault.BUSY, "55P03": Fault.BUSY, "40P01": Fault.BUSY},
+    **{"40001": Fault.BUSY, "57P04": Fault.DATABASE},  # 40001: a standby that had to cancel the query
     **{"57P01": Fault.LOST, "57P02": Fault.LOST, "57P03": Fault.LOST, "57P05": Fault.LOST, "3F000": Fault.TABLE},
 }
 _MYSQL = {
@@ -44,6 +47,9 @@ _MYSQL = {
     **{"1054": Fault.COLUMN, "1142": Fault.DENIED, "1143": Fault.DENIED, "1969": Fault.TIMEOUT, "3024": Fault.TIMEOUT},
     **{"1317": Fault.TIMEOUT, "1041": Fault.LARGE, "1037": Fault.LARGE, "1040": Fault.BUSY, "1203": Fault.BUSY},
     **{"1205": Fault.BUSY, "1213": Fault.BUSY, "1053": Fault.LOST, "1927": Fault.LOST, "2002": Fault.LOST},
+    **{"1130": Fault.LOGIN, "1820": Fault.LOGIN, "1862": Fault.LOGIN, "3118": Fault.LOGIN, "4151": Fault.LOGIN},
+    **{"1226": Fault.BUSY, "1370": Fault.DENIED, "1356": Fault.TABLE, "1158": Fault.LOST, "1159": Fault.LOST},
+    **{"1160": Fault.LOST, "1161": Fault.LOST, "1129": Fault.LOGIN},
     **{"2003": Fault.LOST, "2005": Fault.LOST, "2006": Fault.LOST, "2013": Fault.LOST, "2055": Fault.LOST},
 }
 _MSSQL = {
@@ -79,6 +85,8 @@ _WORDS: tuple[tuple[str, Fault], ...] = (
     ("password authentication failed", Fault.LOGIN),
     ("too many clients", Fault.BUSY),
     ("remaining connection slots", Fault.BUSY),
+    ("ssl connection has been closed", Fault.LOST),
+    ("ssl syscall error", Fault.LOST),
     ("starting up", Fault.LOST),
     ("shutting down", Fault.LOST),
     ("not yet accepting connections", Fault.LOST),
@@ -97,6 +105,9 @@ _WORDS: tuple[tuple[str, Fault], ...] = (
     ("lost connection", Fault.LOST),
     ("connection not open", Fault.LOST),
     ("no pg_hba.conf entry", Fault.LOGIN),
+    ("invalid uri", Fault.CONNECTION),
+    ("ssl", Fault.TLS),
+    ("certificate", Fault.TLS),
     ("role", Fault.LOGIN),
     ("database", Fault.DATABASE),
 )
@@ -132,7 +143,8 @@ def worded(fault: Fault, where: str, text: str, meant: str = "") -> EugenieError
         )
     if fault is Fault.TABLE:
         return MissingTableError(said, _HINTS[fault])
-    return SourceDownError(said, _HINTS[fault], ExitCode.UNREACHABLE if fault is Fault.LOGIN else ExitCode.FAILED)
+    code = ExitCode.UNREACHABLE if fault in (Fault.LOGIN, Fault.TLS, Fault.CONNECTION) else ExitCode.FAILED
+    return SourceDownError(said, _HINTS[fault], code)
 
 
 _HINTS = {
@@ -141,6 +153,9 @@ _HINTS = {
     Fault.TABLE: "correct `table` or `query` of the source; a table outside the default schema is written schema.table",
     Fault.COLUMN: "correct the names of columns in the source",
     Fault.DENIED: "let the source's user read it: GRANT SELECT ON the table TO the user",
+    Fault.TLS: "correct the options of `url`, such as ?sslmode=verify-full&sslrootcert=FILE of PostgreSQL, or"
+    " ?ssl_ca=FILE of MariaDB; if a certificate has expired, renew it",
+    Fault.CONNECTION: "check `url`, `username` and `password` of the source",
     Fault.OTHER: "correct `table` or `query` of the source",
 }
 

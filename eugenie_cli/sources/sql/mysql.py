@@ -1,4 +1,6 @@
-"""What PyMySQL returns: times as text, which Arrow converts faster, and exactly as the server writes them."""
+"""What PyMySQL returns: times as text, which Arrow converts faster, and exactly as the server writes them; bits, which
+are MySQL's usual booleans, as numbers.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ CONVERSIONS: dict[Any, Any] = {
     for code, convert in conversions.items()
     if code not in (FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATETIME, FIELD_TYPE.DATE, FIELD_TYPE.TIME)
 }
+CONVERSIONS[FIELD_TYPE.BIT] = lambda bits: int.from_bytes(bits, "big")
 
 _KINDS = {
     FIELD_TYPE.TIMESTAMP: "utc",

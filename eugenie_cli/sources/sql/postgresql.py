@@ -10,11 +10,12 @@ from urllib.parse import quote, urlencode
 import adbc_driver_manager.dbapi as adbc
 import adbc_driver_postgresql.dbapi
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 import sqlalchemy.dialects.postgresql
 
-from eugenie_cli.sources.sql.databases import CONNECT_S, Column, RowDatabase, codes_of
-from eugenie_cli.sources.sql.faults import fault_of, worded
+from eugenie_cli.sources.sql.databases import CONNECT_S, UNREADABLE, Column, RowDatabase, codes_of
+from eugenie_cli.sources.sql.faults import Fault, fault_of, worded
 from eugenie_cli.sources.sql.statements import Statement, limited, rendered
 
 
@@ -41,7 +42,7 @@ class PostgresDatabase:
 
     def rows(self, statement: Statement) -> list[Sequence[Any]]:
         table = self._execute(statement.clause, statement.values)
-        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        return list(zip(*(_cells(column) for column in table.columns), strict=True))
 
     def names(self) -> list[str]:
         return self._catalogue.names()
@@ -70,7 +71,7 @@ class PostgresDatabase:
 
     def _open(self) -> adbc.Connection:
         if self._connection is None:
-            connection = adbc_driver_postgresql.dbapi.connect(self._uri(), autocommit=True)
+            connection = self._connect()
             try:
                 with connection.cursor() as cursor:
                     for command in (
@@ -84,6 +85,15 @@ class PostgresDatabase:
                 raise
             self._connection = connection
         return self._connection
+
+    def _connect(self) -> adbc.Connection:
+        try:
+            return adbc_driver_postgresql.dbapi.connect(self._uri(), autocommit=True)
+        except adbc.Error as error:
+            fault = fault_of("postgresql", codes_of(error), str(error))
+            if fault is Fault.OTHER:  # in another language: libpq gives no codes before there is a session
+                fault = Fault.CONNECTION
+            raise worded(fault, self.where, _said(str(error))) from error
 
     def _uri(self) -> str:
         """The URL as libpq reads it; options of the driver are passed on."""
@@ -105,17 +115,45 @@ _DEFAULTS = {
 }
 
 
+_PREFIXES = (
+    *("Failed to connect: ", "Failed to prepare query: ", "could not begin COPY: ", "[PGRES_FATAL_ERROR]: "),
+    *("PGRES_FATAL_ERROR ", "[libpq] "),
+)
+"""Of the driver, before the words of the server."""
+
+
 def _said(text: str) -> str:
     """The server's or the library's own words."""
-    for before in ("Failed to connect: ", "Failed to prepare query: ", "[PGRES_FATAL_ERROR]: ", "[libpq] "):
+    for before in (
+        "Failed to connect: ",
+        "Failed to prepare query: ",
+        "could not begin COPY: ",
+        "[PGRES_FATAL_ERROR]: ",
+        "[libpq] ",
+    ):
         _, found, rest = text.partition(before)
         text = rest if found else text
     return text.partition(" SQLSTATE:")[0].rstrip(". \n")
 
 
+_LAST = 253_402_300_799_999_999
+"""The end of 9999, us since 1970."""
+
+
+def _cells(column: pa.ChunkedArray) -> list[Any]:
+    """A column's values; for PostgreSQL's `infinity`, which is no date of Python's, the first or the last one."""
+    if pa.types.is_timestamp(column.type):
+        least = pc.min_element_wise(column.cast(pa.int64()), _LAST, skip_nulls=False)
+        column = pc.max_element_wise(least, -62_135_596_800_000_000, skip_nulls=False).cast(column.type)
+    return column.to_pylist()  # type: ignore[no-any-return]
+
+
 def _kind_of(field: pa.Field) -> str | None:
     kind = field.type
-    if (field.metadata or {}).get(b"POSTGRESQL:type") == b"numeric":
+    of_server = (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+    if of_server in UNREADABLE:
+        return of_server
+    if of_server == "numeric":
         return "number"  # which comes as text, in full precision
     if pa.types.is_timestamp(kind):
         return "local" if kind.tz is None else "instant"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +20,11 @@ from eugenie_cli.sources.failures import SourceDownError, TooMuchError, Transien
 from eugenie_cli.sources.interface import Tally, router_of
 from eugenie_cli.sources.records.reader import RecordReader
 from eugenie_cli.sources.sql.browse import Counted, browse_long, browse_wide
-from eugenie_cli.sources.sql.databases import Column, Database
+from eugenie_cli.sources.sql.databases import UNREADABLE, Column, Database
 from eugenie_cli.sources.sql.open import open_database
+from eugenie_cli.sources.sql.outside import rows_outside
 from eugenie_cli.sources.sql.rows import RowReader
+from eugenie_cli.sources.sql.select import row_limit
 from eugenie_cli.sources.sql.settings import SqlSettings
 from eugenie_cli.sources.sql.statements import (
     Statement,
@@ -37,7 +39,7 @@ from eugenie_cli.sources.sql.times import TimeColumn
 from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.importer import importer_of
 from eugenie_cli.sources.windows.pace import Pace
-from eugenie_cli.sources.windows.plan import span_key
+from eugenie_cli.sources.windows.plan import shown_span
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
 
 LONG_PARTS = ("ts", "asset", "sensor", "tag", "value", "quality")
@@ -47,7 +49,8 @@ WIDE_PARTS = ("ts", "asset", "quality")
 @dataclass(frozen=True)
 class Shape:
     """What a database says about the table or query. `wanted`: the columns to read; `unknown`: those of a wide table
-    that are no sensor or tag; `most`: rows of a query that are held in memory; `bounds`: how its bounds are bound.
+    that are no sensor or tag; `most`: rows of a query that are held in memory; `limit`: those to which it limits
+    itself; `bounds`: how its bounds are bound.
     """
 
     wanted: tuple[str, ...]
@@ -56,6 +59,7 @@ class Shape:
     bounds: TimeColumn
     rows: RowReader
     most: int
+    limit: int | None
 
 
 class SqlReader:
@@ -84,9 +88,16 @@ class SqlReader:
         shape = self._known
         tally.unknown_columns.extend(shape.unknown)
         batches = pace.call(lambda: self._fetch(shape, span))
-        if sum(batch.num_rows for batch in batches) > shape.most:
+        rows = sum(batch.num_rows for batch in batches)
+        if shape.limit is not None and rows >= shape.limit:
             raise TooMuchError(
-                f"{self._database.where}: {self._what} has more than {shape.most:,} rows in {_shown(span)}",
+                f"{self._database.where}: {self._what} gave as many rows as its own limit allows, {shape.limit:,}, in"
+                f" {shown_span(span)}",
+                "remove the limit from the `query`: windows of time limit what it returns",
+            )
+        if rows > shape.most:
+            raise TooMuchError(
+                f"{self._database.where}: {self._what} has more than {shape.most:,} rows in {shown_span(span)}",
                 "read fewer columns or tags with this source, by a `query`, and others with another",
             )
         yield from shape.rows.read(batches, shape.time, span, tally)
@@ -104,6 +115,16 @@ class SqlReader:
             return iter(pace.call(lambda: list(browse_wide(self._database, counted, measured, pattern))))
         return iter(pace.call(lambda: list(browse_long(self._database, counted, pattern))))
 
+    def outside(self, now_ms: int, pace: Pace) -> Iterator[str]:
+        """Rows of a table without a time, or with one ahead of the clock: no window has them."""
+        shape = self._known
+        if shape is not None and self._source.table is not None:
+            at = self._mapping["ts"]["path"]
+            with suppress(TooMuchError):  # without an index it may take too long
+                yield from pace.call(
+                    lambda: list(rows_outside(self._database, str(self._source.table), at, shape.time, now_ms))
+                )
+
     def close(self) -> None:
         self._database.close()
 
@@ -116,7 +137,7 @@ class SqlReader:
         try:
             batches = self._database.fetch(statement, shape.most)
         except (TransientError, TooMuchError) as error:
-            raise type(error)(f"{error.reason}, in {_shown(span)}", error.hint, error.exit_code) from error
+            raise type(error)(f"{error.reason}, in {shown_span(span)}", error.hint, error.exit_code) from error
         return [batch.select(list(shape.wanted)) for batch in batches]
 
     # -- what is read ------------------------------------------------------------------------------
@@ -131,6 +152,7 @@ class SqlReader:
         used = self._used()
         skipped = {*unknown, *self._mapping["ignore"]} - used
         wanted = tuple(name for name in names if (name not in skipped if wide else name in used))
+        self._check_kinds([column for column in columns if column.name in wanted])
         ts = self._mapping["ts"]
         kind = next(column.kind for column in columns if column.name == ts["path"])
         at = time_column(kind, ts, self._zone, self._database, self._source)
@@ -142,6 +164,7 @@ class SqlReader:
             self._bounds(at),
             RowReader(f"{self._database.where}, {self._what}", self._mapping, self._zone, self._router, wanted),
             ROWS_AT_ONCE // measured,
+            row_limit(self._source.query) if self._source.query is not None else None,
         )
 
     def _columns(self) -> list[Column]:
@@ -158,6 +181,8 @@ class SqlReader:
                     names = self._database.names()
                     if table not in names:
                         meant = did_you_mean(table, names) or f"; there are {listed(names)}"
+                    elif "." in table:
+                        meant = f"; if the point is part of the table's name, write table: '\"{table}\"'"
             raise SourceDownError(f"{error.reason}{meant}", error.hint, error.exit_code) from error
         names = [column.name for column in columns]
         for name in names:
@@ -183,6 +208,16 @@ class SqlReader:
                     "correct `readings` of the source in the site file",
                 )
 
+    def _check_kinds(self, columns: Sequence[Column]) -> None:
+        """Raise SourceDownError for a column whose values arrive as something else."""
+        for column in columns:
+            if column.kind in UNREADABLE:
+                what, to = UNREADABLE[column.kind]
+                raise SourceDownError(
+                    f"{self._database.where}: the column {column.name!r} of {self._what} is {column.kind}, {what}",
+                    f"convert it in a `query`: {column.name}::{to} AS {column.name}",
+                )
+
     def _bounds(self, time: TimeColumn) -> TimeColumn:
         given = self._source.bounds
         if given is None:
@@ -190,10 +225,6 @@ class SqlReader:
         if given == "instant" or given == "utc" or given == "local":
             return TimeColumn(given, time.unit, time.zone)
         return TimeColumn("number", given, time.zone)
-
-
-def _shown(span: Span) -> str:
-    return span_key(span.start_ms, span.width_ms)
 
 
 sql_importer = importer_of(SqlReader)

@@ -15,6 +15,7 @@ from eugenie_cli.printable import printable
 from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.readings.timestamps import TimeRule
+from eugenie_cli.sources.failures import SourceDownError
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.records.reader import RecordReader
 from eugenie_cli.sources.records.rejections import count_rejections
@@ -45,7 +46,10 @@ class RowReader:
             inside = time.within(column, span, self.instants)
             if not inside.all():
                 batch = batch.filter(pa.array(inside))
-            readings, refusals = self._records.read(batch)
+            try:
+                readings, refusals = self._records.read(batch)
+            except EugenieError as error:  # a type that no row of the column can be read of
+                raise SourceDownError(f"{self._what}: {error.reason}", error.hint, error.exit_code) from error
             count_rejections(tally, self._records, batch, refusals, partial(self._place, batch))
             yield readings
 

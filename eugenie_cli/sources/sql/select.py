@@ -9,13 +9,18 @@ PARAMETERS = ("start", "end")
 
 _TOKENS = re.compile(
     r"""
-    (?P<text> '(?:[^']|'')*' | (?P<dollar> \$[A-Za-z_]*\$ ) .*? (?P=dollar) )
+    (?P<text> \b[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | (?P<dollar> \$[A-Za-z_]*\$ ) .*? (?P=dollar) )
     | (?P<name> "(?:[^"]|"")*" | `[^`]*` )
     | (?P<comment> --[^\n]* | /\*.*?\*/ )
     """,
     re.DOTALL | re.VERBOSE,
 )
-_PARAMETER = re.compile(r"(?<![:\w\\]):([A-Za-z_]\w*)(?!:)")
+_PARAMETER = re.compile(r"(?<![:\w\\]):([A-Za-z_]\w*)\b")
+_NESTED = re.compile(r"\([^()]*\)")
+_LIMIT = re.compile(
+    r"(?i)^\s*select\s+(?:distinct\s+|all\s+)?top\s*\(?\s*(?P<top>\d+)|\blimit\s+(?:\d+\s*,\s*)?(?P<limit>\d+)"
+    r"|\bfetch\s+(?:first|next)\s+(?P<fetch>\d+)"
+)
 _WRITES = re.compile(r"(?i)\b(insert|update|delete|merge|drop|alter|create|truncate|grant|call|exec|execute|into)\b")
 
 
@@ -40,9 +45,25 @@ def problem_of_select(query: str) -> str | None:
 
 
 def marked(query: str) -> str:
-    """The query for `sqlalchemy.text`: colons in literals, names and comments are no parameters."""
-    parts = (part if is_code else part.replace(":", r"\:") for part, is_code in _parts(query))
-    return "".join(parts).strip().rstrip(";")
+    """The query for `sqlalchemy.text`, with which another one can go on: colons in literals, names and comments are no
+    parameters, and neither a `;` nor a comment ends it. A blank after each parameter keeps it apart from a cast.
+    """
+    text = "".join(
+        _PARAMETER.sub(r":\1 ", part.replace(";", " ")) if is_code else part.replace(":", r"\:")
+        for part, is_code in _parts(query)
+    ).strip()
+    last = text.rpartition("\n")[2]
+    return f"{text}\n" if "--" in last or "#" in last else text
+
+
+def row_limit(query: str) -> int | None:
+    """The number of rows to which a query limits itself; None if it does not, or not by a number."""
+    code = "".join(part for part, is_code in _parts(query) if is_code)
+    top = _LIMIT.match(code)
+    while (outer := _NESTED.sub(" ", code)) != code:
+        code = outer
+    found = top if top is not None else _LIMIT.search(code)
+    return None if found is None else int(found["top"] or found["limit"] or found["fetch"])
 
 
 def _parts(query: str) -> Iterator[tuple[str, bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,9 +26,19 @@ class Statement:
     is_text: bool = False
 
 
+_QUOTED = re.compile(r'^(?:(?P<schema>.+)\.)?(?:"(?P<double>[^"]+)"|`(?P<back>[^`]+)`|\[(?P<bracket>[^\]]+)\])$')
+
+
 def table_of(name: str, columns: Sequence[str] = ()) -> Any:
-    """A table by its name, which begins with its schema and a point if it is in one."""
-    schema, _, table = name.rpartition(".")
+    """A table by its name, which begins with its schema and a point if it is in one. A name that itself contains a
+    point is in quotes: `public."log.2026"`.
+    """
+    quoted = _QUOTED.match(name)
+    if quoted is not None:
+        schema, table = quoted["schema"] or "", quoted["double"] or quoted["back"] or quoted["bracket"]
+        schema = schema.strip('"`[]')
+    else:
+        schema, _, table = name.rpartition(".")
     return sa.table(table, *map(sa.column, columns), schema=schema or None)
 
 

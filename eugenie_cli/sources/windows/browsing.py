@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Protocol, runtime_checkable
 
+from eugenie_cli.readings.routing import Router
 from eugenie_cli.sources.windows.pace import Pace
 
 
@@ -37,3 +38,9 @@ class Browsable(Protocol):
 def matches(pattern: str | None, tag: str) -> bool:
     """Whether a tag fits a pattern such as `line 1/*/pressure`, regardless of case; None: every tag."""
     return pattern is None or fnmatchcase(tag.casefold(), pattern.casefold())
+
+
+def sensor_of(router: Router, asset: str | None, sensor: str | None, tag: str | None) -> str | None:
+    """ "asset, sensor" to which a name leads; None if the site does not have it."""
+    route = router.route(asset, sensor, tag)
+    return None if route is None else f"{route[0]}, {router.sensors_of(route[0])[route[1]]}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.masking import remember
 from eugenie_cli.printable import printable
 from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
 
@@ -28,6 +30,9 @@ class HttpSource:
         import requests
 
         self.url, self._where = url.rstrip("/"), where
+        if password := urlsplit(url).password:
+            remember(unquote(password))
+            remember(password)
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.auth = auth
@@ -56,7 +61,7 @@ class HttpSource:
             ) from error
         except requests.exceptions.ReadTimeout as error:
             raise TooMuchError(
-                f"{self._where}: no answer within {timeout_s:g} s",
+                f"{self._where}: {self.url} did not answer within {timeout_s:g} s",
                 "raise `pace: {timeout: ...}` of the source, or import when the server is idle (`daily`)",
                 ExitCode.UNREACHABLE,
             ) from error
@@ -83,7 +88,7 @@ class HttpSource:
                 ExitCode.UNREACHABLE,
             )
         if status in (408, 504):
-            reason = f"{self._where}: the server gave up the query (HTTP {status})"
+            reason = f"{self._where}: {self.url} gave up the query (HTTP {status})"
             raise TooMuchError(reason, None, ExitCode.UNREACHABLE)
         if 300 <= status < 400:
             raise SourceDownError(
@@ -95,7 +100,8 @@ class HttpSource:
     def refused(self, response: requests.Response) -> EugenieError:
         """The error for any other status that is not a success."""
         return EugenieError(
-            f"{self._where}: HTTP {response.status_code}{self._said(response)}", "check the settings of the source"
+            f"{self._where}: {self.url} answered HTTP {response.status_code}{self._said(response)}",
+            "check the settings of the source",
         )
 
     def _said(self, response: requests.Response) -> str:

@@ -16,12 +16,12 @@ from eugenie_cli.progress import Advance
 from eugenie_cli.signals import stop_once
 from eugenie_cli.site.schema import Site
 from eugenie_cli.site.source_windows import WindowSettings, within
-from eugenie_cli.sources.failures import SourceDownError, TransientError
+from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
 from eugenie_cli.sources.interface import SourceItem, Tally
 from eugenie_cli.sources.windows.browsing import Browsable, Browsed
 from eugenie_cli.sources.windows.pace import Pace
-from eugenie_cli.sources.windows.plan import planned, span_of
-from eugenie_cli.sources.windows.reader import Span, WindowReader
+from eugenie_cli.sources.windows.plan import planned, span_of, within_span
+from eugenie_cli.sources.windows.reader import Span, Surveyor, WindowReader
 from eugenie_cli.sources.windows.spans import SpanWidth
 
 
@@ -74,17 +74,21 @@ class WindowImporter:
         """The readings of a window. After Ctrl-C it ends with the current span, and the window will be read again."""
         window = span_of(item.key)
         assert window is not None  # noqa: S101 - for the type checker: `planned` made the key
-        window = Span(window.start_ms, min(window.end_ms, self._now_ms()))
+        newest, now_ms = window.end_ms > self._now_ms(), self._now_ms()
+        window = Span(window.start_ms, min(window.end_ms, now_ms))
         share = item.size / window.width_ms
 
         def fetch(span: Span) -> list[Batch]:
             spans = Tally()  # of this attempt alone: a span may be read several times
             try:
                 batches = list(self._reader.read(span, spans, self._pace))
-            except (
-                TransientError
-            ) as error:  # repeated as often as `retries` says: it will not work for other windows either
-                raise SourceDownError(error.reason, error.hint, error.exit_code) from error
+            except TransientError as error:
+                # repeated as often as `retries` says: it will not work for other windows either
+                raise SourceDownError(within_span(error.reason, span), error.hint, error.exit_code) from error
+            except (TooMuchError, SourceDownError):  # to be halved; or of the source, whatever the window
+                raise
+            except EugenieError as error:
+                raise EugenieError(within_span(error.reason, span), error.hint, error.exit_code) from error
             tally.add(spans)
             return batches
 
@@ -99,6 +103,9 @@ class WindowImporter:
                     break
         if stop.is_set():
             self.stopped, self.interrupted = "interrupted", True
+        elif newest and isinstance(self._reader, Surveyor):
+            for sentence in self._reader.outside(now_ms, self._pace):
+                tally.gap(sentence)
         self._stop_outside_hours()
         held = self._held.get(item.key)
         if held is not None and held.rows and not tally.records and not partly:

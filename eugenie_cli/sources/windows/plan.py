@@ -44,6 +44,20 @@ def span_key(start_ms: int, width_ms: int) -> str:
     return f"{_iso(start_ms)}/{_iso(start_ms + width_ms)}"
 
 
+def within_span(reason: str, span: Span) -> str:
+    """An error's reason with the span that was read, unless it already says it."""
+    shown = shown_span(span)
+    return reason if shown in reason else f"{reason}, in {shown}"
+
+
+def shown_span(span: Span) -> str:
+    """As `span_key`, with milliseconds where there are any."""
+    bounds = (datetime.fromtimestamp(bound / 1_000, timezone.utc) for bound in (span.start_ms, span.end_ms))
+    return "/".join(
+        at.isoformat(timespec="milliseconds" if at.microsecond else "seconds").replace("+00:00", "Z") for at in bounds
+    )
+
+
 def span_of(key: str) -> Span | None:
     """The span of a key; None if it is not one."""
     first, slash, last = key.partition("/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.sources.interface import Tally
@@ -42,3 +42,13 @@ class WindowReader(Protocol):
 
     def close(self) -> None:
         """Close connections. Called once, after the last span."""
+
+
+@runtime_checkable
+class Surveyor(Protocol):
+    """A `WindowReader` that can tell which records no window contains."""
+
+    def outside(self, now_ms: int, pace: Pace) -> Iterator[str]:
+        """Sentences about records that no window will read, or not before their time has come: those without an instant
+        or ahead of the clock. Called once for each import. Raises EugenieError.
+        """

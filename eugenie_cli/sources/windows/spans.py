@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.sources.failures import TooMuchError
+from eugenie_cli.sources.windows.plan import within_span
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
 
 FIRST_MS = 3_600_000
@@ -32,7 +33,9 @@ class SpanWidth:
             except TooMuchError as error:
                 if span.width_ms <= SHORTEST_MS:
                     raise EugenieError(
-                        f"{error.reason}, even for {span.width_ms / 1_000:g} s", error.hint, error.exit_code
+                        f"{within_span(error.reason, span)}, even for {span.width_ms / 1_000:g} s",
+                        error.hint,
+                        error.exit_code,
                     ) from error
                 self.width_ms = max(SHORTEST_MS, span.width_ms // 2)
                 continue
