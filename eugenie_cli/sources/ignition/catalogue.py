@@ -15,6 +15,7 @@ from eugenie_cli.readings.routing import Router
 from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.names import listed
 from eugenie_cli.sources.failures import SourceDownError
+from eugenie_cli.sources.ignition.executions import Execution, read_executions
 from eugenie_cli.sources.sql.databases import Database
 from eugenie_cli.sources.sql.faults import MissingTableError
 from eugenie_cli.sources.sql.statements import Statement, table_of
@@ -23,12 +24,15 @@ from eugenie_cli.sources.windows.reader import Span
 
 @dataclass(frozen=True)
 class Tag:
-    """A row of sqlth_te. `id`: the number of its readings; `driver`: of the gateway that wrote them."""
+    """A row of sqlth_te. `id`: the number of its readings; `driver`: of the gateway that wrote them; `scan_class`: by
+    which it did.
+    """
 
     id: int
     path: str
     driver: int
     retired: bool
+    scan_class: int
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,14 @@ class Partition:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """`tags`: those of the drivers that are read; `partitions`: of raw readings; `drivers`: number -> name."""
+    """`tags`: those of the drivers that are read; `partitions`: of raw readings; `drivers`: number -> name;
+    `executions`: by number of the scan class.
+    """
 
     tags: tuple[Tag, ...]
     partitions: tuple[Partition, ...]
     drivers: Mapping[int, str]
+    executions: Mapping[int, Sequence[Execution]]
 
     def partitions_of(self, span: Span, drivers: Collection[int]) -> Iterator[Partition]:
         """The tables that may hold readings of a span."""
@@ -82,7 +89,7 @@ def read_catalogue(database: Database, driver: str | None, prefix: str) -> Catal
     read = {number for number, name in drivers.items() if driver is None or name == driver}
     return Catalogue(
         tuple(
-            Tag(int(number), str(path), int(classes[scan_class]), retired is not None)
+            Tag(int(number), str(path), int(classes[scan_class]), retired is not None, int(scan_class))
             for number, path, scan_class, retired in tags
             if scan_class in classes and classes[scan_class] in read
         ),
@@ -92,6 +99,7 @@ def read_catalogue(database: Database, driver: str | None, prefix: str) -> Catal
             if owner in read and not block  # with a block size it contains averages, made of another partition
         ),
         {number: name for number, name in drivers.items() if number in read},
+        read_executions(database, prefix),
     )
 
 
@@ -105,11 +113,12 @@ def _ms(instant: Any) -> int | None:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The tags that the site has. `names`: number -> the tag as the site spells it; `drivers`: those that hold them;
-    `lacking`: sentences about tags of assets of which only others are recorded.
+    """The tags that the site has. `names`: number -> the tag as the site spells it; `classes`: their scan classes;
+    `drivers`: those that hold them; `lacking`: sentences about tags of assets of which only others are recorded.
     """
 
     names: Mapping[int, str]
+    classes: frozenset[int]
     drivers: frozenset[int]
     lacking: tuple[str, ...]
 
@@ -149,7 +158,10 @@ def choose(catalogue: Catalogue, router: Router, where: str) -> Chosen:
             f"{where}: no tag path in sqlth_te is a tag of the site; there are {listed(paths)}",
             "write tag paths as the `tags` of assets, such as tags: {pressure: line 1/pump 1/pressure}",
         )
-    return Chosen(names, frozenset().union(*owners.values()), tuple(_lacking(router, set(names.values()), paths)))
+    classes = frozenset(tag.scan_class for tag in catalogue.tags if tag.id in names)
+    return Chosen(
+        names, classes, frozenset().union(*owners.values()), tuple(_lacking(router, set(names.values()), paths))
+    )
 
 
 def _lacking(router: Router, found: set[str], paths: Sequence[str]) -> Iterator[str]:

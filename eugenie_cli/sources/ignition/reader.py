@@ -19,6 +19,7 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.failures import TooMuchError
 from eugenie_cli.sources.ignition.browse import browse_tags
 from eugenie_cli.sources.ignition.catalogue import Catalogue, Chosen, Partition, choose, read_catalogue
+from eugenie_cli.sources.ignition.executions import interruptions
 from eugenie_cli.sources.ignition.settings import IgnitionSettings
 from eugenie_cli.sources.interface import Tally, router_of
 from eugenie_cli.sources.sql.faults import MissingTableError
@@ -29,7 +30,7 @@ from eugenie_cli.sources.sql.times import TimeColumn
 from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.importer import importer_of
 from eugenie_cli.sources.windows.pace import Pace
-from eugenie_cli.sources.windows.plan import span_key
+from eugenie_cli.sources.windows.plan import shown_span, span_key
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
 
 COLUMNS = ("tagid", "intvalue", "floatvalue", "stringvalue", "datevalue", "dataintegrity", "t_stamp")
@@ -78,6 +79,8 @@ class IgnitionReader:
         known = self.known(pace)
         for sentence in known.chosen.lacking:
             tally.gap(sentence)
+        for sentence in interruptions(known.catalogue.executions, known.chosen.classes, span):
+            tally.gap(sentence)
         left = ROWS_AT_ONCE
         for partition in known.catalogue.partitions_of(span, known.chosen.drivers):
             try:
@@ -88,8 +91,7 @@ class IgnitionReader:
             left -= sum(batch.num_rows for batch in batches)
             if left < 0:
                 raise TooMuchError(
-                    f"{self._database.where}: there are more than {ROWS_AT_ONCE:,} readings in"
-                    f" {span_key(span.start_ms, span.width_ms)}",
+                    f"{self._database.where}: there are more than {ROWS_AT_ONCE:,} readings in {shown_span(span)}",
                     "read fewer tags with this source, and others with another",
                 )
             for batch in batches:

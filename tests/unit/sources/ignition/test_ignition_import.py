@@ -108,6 +108,30 @@ def test_a_table_that_was_dropped_is_named(tmp_path):
     )
 
 
+def execution(scan_class, start, end):
+    return "INSERT INTO sqlth_sce VALUES (?, ?, ?, ?)", (scan_class, start, end, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("executions", "said"),
+    [
+        ([(1, JANUARY, FEBRUARY - HOUR), (1, FEBRUARY, MARCH)], True),
+        ([(1, JANUARY, FEBRUARY - 2_000), (1, FEBRUARY, MARCH)], False),
+        ([(1, JANUARY, FEBRUARY - HOUR), (1, FEBRUARY, MARCH), (2, JANUARY, MARCH)], False),  # another class ran
+        ([(1, JANUARY, FEBRUARY - 30 * HOUR), (1, FEBRUARY - 24 * HOUR, MARCH)], False),  # before the source's start
+        ([(3, JANUARY, FEBRUARY - HOUR), (3, FEBRUARY, MARCH)], False),  # of another gateway
+        ([], False),
+    ],
+)
+def test_the_time_in_which_the_gateway_was_down_is_named(tmp_path, executions, said):
+    fill(tmp_path, *(execution(*each) for each in executions))
+    (report,) = import_sources(site_of(tmp_path))
+    found = [gap for gap in report.gaps if "recorded nothing between" in gap]
+    assert bool(found) is said
+    if said:
+        assert "between 2026-01-31T23:00:00Z and 2026-02-01T00:00:00Z: it was down" in found[0]
+
+
 @pytest.mark.parametrize(
     ("source", "tags", "words"),
     [
