@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 from support.debian_packages import Unavailable
@@ -12,7 +10,9 @@ from support.influx_server import InfluxServer, influx_package
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.source_windows import PaceSettings
-from eugenie_cli.sources.importing import import_sources
+from eugenie_cli.sources.importing import browse_source, import_sources
+from eugenie_cli.sources.influxdb.reader import InfluxReader
+from eugenie_cli.sources.windows.browsing import Browsed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -118,12 +118,53 @@ def test_a_wrong_setting_is_named(site_factory, server, changed, words):
     assert all(word in f"{caught.value.reason} {caught.value.hint}" for word in words), caught.value.reason
 
 
-def test_a_server_that_is_killed_in_the_middle_costs_nothing(site_factory, server):
-    site = site_of(site_factory, server, "influx-killed", pace={"retries": 0, "calls_per_second": 10})
-    killer = threading.Timer(0.6, server.kill)  # after about six queries; the first two days take more
-    killer.start()
+def test_series_are_listed(site_factory, server):
+    site = site_of(site_factory, server, "influx-browsed", measurements=["pumps", "valves"])
+    found = browse_source(site, "s", "pumps flow *")
+    last = START + (ROWS - 1) * (2 * DAY // ROWS)
+    assert found == [
+        Browsed(f"pumps flow area=a b unit={asset}", f"{asset}, flow", None, ROWS, START, last)
+        for asset in ("p-1", "p-2")
+    ]
+    assert [browsed.tag for browsed in browse_source(site, "s", "valves*")] == [
+        "valves Quality unit=p-1",
+        "valves pressure unit=p-1",
+    ]
+
+
+def test_a_field_whose_type_has_changed_loses_no_value(site_factory, server):
+    """InfluxQL returns the values of one type only; the type of a field may change with each shard, here a week."""
+    week = 7 * DAY
+    written = ["4.5", '"OPEN"', "true", "7i"]
+    points = [f"mixed,unit=p-1 pressure={value} {(START + n * week) * 1_000_000}" for n, value in enumerate(written)]
+    server.write(points)
+    mapping = {"asset": {"path": "unit"}, "sensor": {"path": "field"}, "value": {"map": {"OPEN": 9}}}
+    site = site_of(site_factory, server, "influx-mixed", measurements=["mixed"], readings=mapping, window="31d")
     (report,) = import_sources(site)
-    killer.join()
+    assert (report.failed, report.rejected) == ([], {})
+    read = held(site, "p-1")[1]
+    assert list(zip(read.ts.tolist(), read.value.tolist(), strict=True)) == [
+        (START + n * week, value) for n, value in enumerate([4.5, 9.0, 1.0, 7.0])
+    ]
+    point = site_of(
+        site_factory, server, "influx-mixed-point", measurements=["mixed"], records="point", readings=mapping
+    )
+    with pytest.raises(EugenieError, match="has values of several types of pressure"):
+        import_sources(point)
+
+
+def test_a_server_that_is_killed_in_the_middle_costs_nothing(site_factory, server):
+    site = site_of(site_factory, server, "influx-killed", pace={"retries": 0})
+    read = InfluxReader.read
+
+    def killed_in_the_second_day(reader, span, tally, pace):
+        if span.start_ms >= START + DAY and server.process.poll() is None:
+            server.kill()
+        yield from read(reader, span, tally, pace)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InfluxReader, "read", killed_in_the_second_day)
+        (report,) = import_sources(site)
     assert report.failed and report.unread and report.readings < 6 * ROWS
     server.start()
     (source,) = site.sources

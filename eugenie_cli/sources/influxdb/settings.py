@@ -20,6 +20,10 @@ class InfluxSettings(WindowSettings):
 
     type: Literal["influxdb"]
     url: str = Field(description="http://host:8086 or https://...")
+    version: Literal[1, 2, 3] = Field(
+        1,
+        description="3: queries are SQL over Arrow Flight; default: InfluxQL over HTTP, which all releases understand",
+    )
     database: Label = Field(description="the database; in release 2 the bucket (a DBRP mapping makes it a database)")
     policy: Label | None = Field(None, description="retention policy; default: the database's own")
     username: str | None = None
@@ -48,7 +52,17 @@ class InfluxSettings(WindowSettings):
     def _columns(cls, readings: Any) -> Any:
         if not isinstance(readings, dict):
             return readings
-        return {"ts": {"path": "time"}, "value": {"path": "value"}, **readings}
+        value = readings.get("value") or {}
+        of_value = {"path": "value", **value} if isinstance(value, dict) else value
+        return {"ts": {"path": "time"}, **readings, "value": of_value}
+
+    @model_validator(mode="after")
+    def _is_of_its_version(self) -> Self:
+        if self.version == 3 and self.policy is not None:
+            raise ValueError("`policy` is of releases 1 and 2: release 3 has no retention policies")
+        if self.version == 3 and self.username is not None:
+            raise ValueError("`username` is of releases 1 and 2: release 3 takes a `token`")
+        return self
 
     @model_validator(mode="after")
     def _one_login(self) -> Self:

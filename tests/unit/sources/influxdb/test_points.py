@@ -92,6 +92,6 @@ def test_a_query_names_its_span_in_nanoseconds():
     )
     first = to_ms(source.start)
     assert select(source, Span(first, first + 1)) == (
-        'SELECT "flow" FROM "one year"."pumps", "one year"."fans" WHERE time >= 1767225600000000000'
+        'SELECT "flow"::field FROM "one year"."pumps", "one year"."fans" WHERE time >= 1767225600000000000'
         " AND time < 1767225600001000000 AND \"area\" = 'a\\'b' AND \"plant\" = 'north' GROUP BY *"
     )
