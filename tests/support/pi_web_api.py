@@ -1,4 +1,4 @@
-"""Stands in for a PI Web API, which cannot be had without a licence: what its reference says of these two resources.
+"""Stands in for a PI Web API, which cannot be had without a licence: what its reference says of these resources.
 
 Both ends of a span are inside; at most `most` values of a point are returned, the oldest; a higher `maxCount` than
 `allowed` is refused; instants have seven digits; states are objects; one unknown point is an error of its own.
@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+
+UNIT = {"EngineeringUnits": "bar", "PointType": "Float32", "Descriptor": ""}
 
 
 @dataclass
@@ -43,6 +45,17 @@ class Archive:
             assert given["boundaryType"] == ["Inside"]
             start, end = (_ms(given[name][0]) for name in ("startTime", "endTime"))
             return 200, {"Items": [self._stream(web_id, start, end, most) for web_id in given["webId"]]}
+        if path == "/piwebapi/dataservers":
+            if given["path"] != [f"\\\\{self.server}"]:
+                return 404, {"Errors": ["no such server"]}
+            return 200, {"WebId": "F1DS", "Name": self.server}
+        if path == "/piwebapi/dataservers/F1DS/points":
+            first, most = int(given["startIndex"][0]), int(given["maxCount"][0])
+            names = list(self.points)[first : first + most]
+            return 200, {"Items": [{**self._point(f"\\\\{self.server}\\{name}")["Object"], **UNIT} for name in names]}
+        if path == "/piwebapi/streamsets/recordedattime":
+            last = given["retrievalMode"] == ["AtOrBefore"]
+            return 200, {"Items": [self._edge(web_id, last) for web_id in given["webId"]]}
         return 404, {"Errors": ["no such resource"]}
 
     def _point(self, path: str) -> dict[str, Any]:
@@ -50,7 +63,15 @@ class Archive:
         server, _, name = path.removeprefix("\\\\").partition("\\")
         if server != self.server or name.upper() not in {known.upper() for known in self.points}:
             return {**named, "Exception": {"Errors": [f"PI Point '{name}' was not found."]}}
+        name = next(known for known in self.points if known.upper() == name.upper())
         return {**named, "Object": {"WebId": f"F1DP{name.encode().hex()}", "Name": name}}
+
+    def _edge(self, web_id: str, last: bool) -> dict[str, Any]:
+        name = bytes.fromhex(web_id.removeprefix("F1DP")).decode()
+        if not self.points[name]:
+            return {"WebId": web_id, "Value": {"Errors": ["no value"]}}
+        ts, item = self.points[name][-1 if last else 0]
+        return {"WebId": web_id, "Value": {"Timestamp": f"{_iso(ts)}0000Z", **item}}
 
     def _stream(self, web_id: str, start: int, end: int, most: int) -> dict[str, Any]:
         name = bytes.fromhex(web_id.removeprefix("F1DP")).decode()

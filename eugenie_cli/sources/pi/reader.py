@@ -16,10 +16,12 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import reveal
 from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
 from eugenie_cli.sources.interface import Tally, router_of
+from eugenie_cli.sources.pi.browse import browse_points
 from eugenie_cli.sources.pi.settings import PiSettings
 from eugenie_cli.sources.pi.values import records
 from eugenie_cli.sources.records.reader import RecordReader
 from eugenie_cli.sources.records.rejections import count_rejections
+from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.http import HttpSource
 from eugenie_cli.sources.windows.importer import importer_of
 from eugenie_cli.sources.windows.pace import Pace
@@ -43,6 +45,8 @@ class PiReader:
         self._tags = _tags(source, site)
         self._points: dict[str, str] = {}
         """Web id -> tag."""
+        self._skipped: list[str] = []
+        """Sentences about points that the archive lacks."""
 
     def settings(self) -> Mapping[str, Any]:
         return {
@@ -53,7 +57,9 @@ class PiReader:
 
     def read(self, span: Span, tally: Tally, pace: Pace) -> Iterator[Batch]:
         if not self._points:
-            self._look(pace, tally)
+            self._look(pace)
+        for sentence in self._skipped:
+            tally.gap(sentence)
         size, ids = self._source.points_per_call, list(self._points)
         groups = [ids[begin : begin + size] for begin in range(0, len(ids), size)]
         rows = 0
@@ -75,6 +81,14 @@ class PiReader:
             if rows > 2 * ROWS_AT_ONCE:
                 raise TooMuchError(f"{self._where}: over {rows:,} values", "import less at a time: `window`")
 
+    def browse(self, pattern: str | None, pace: Pace) -> Iterator[Browsed]:
+        """All points of the archive. Raises EugenieError."""
+
+        def get(path: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+            return pace.call(lambda: self._get(path, parameters, pace))
+
+        return browse_points(self._source, get, self._router, pattern)
+
     def close(self) -> None:
         self._http.close()
 
@@ -90,7 +104,7 @@ class PiReader:
             ) from error
         return HTTPSPNEGOAuth()
 
-    def _look(self, pace: Pace, tally: Tally) -> None:
+    def _look(self, pace: Pace) -> None:
         """Find the web ids of the points. Raises SourceDownError if the archive lacks one and `missing` is refuse."""
         absent: dict[str, str] = {}
         size = self._source.points_per_call
@@ -102,6 +116,12 @@ class PiReader:
             for item in answer.get("Items", []):
                 tag = names.get(str(item.get("Identifier", "")), "")
                 web_id = (item.get("Object") or {}).get("WebId")
+                if web_id and self._points.get(web_id, tag) != tag:
+                    raise SourceDownError(
+                        f"{self._where}: the tags {self._points[web_id]} and {tag} are one point of"
+                        f" {self._source.server}",
+                        "write one of these `tags` of the site differently: PI's names have no case",
+                    )
                 if web_id:
                     self._points[web_id] = tag
                 elif tag:
@@ -115,8 +135,7 @@ class PiReader:
                 "correct their tags, or `point` of the source, or `assets` to those that the archive has; with"
                 " `missing: skip` the others are imported",
             )
-        for tag, why in absent.items():
-            tally.gap(f"{printable(tag)} is not imported: {why}")
+        self._skipped = [f"{printable(tag)} is not imported: {why}" for tag, why in absent.items()]
 
     def _path(self, tag: str) -> str:
         return f"\\\\{self._source.server}\\{self._source.point.replace('{tag}', tag)}"

@@ -12,7 +12,8 @@ from support.pi_web_api import Archive, serving
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
-from eugenie_cli.sources.importing import import_sources
+from eugenie_cli.sources.importing import browse_source, import_sources
+from eugenie_cli.sources.windows.browsing import Browsed
 
 pytestmark = pytest.mark.slow
 
@@ -135,3 +136,27 @@ def test_points_that_are_missing_may_be_skipped(held):
 def test_settings_that_make_no_sense_are_refused(tmp_path, changed, words):
     with pytest.raises(ValidationError, match=words):
         pump_site(tmp_path, [{**SOURCE, "url": "https://pi/piwebapi", **changed}])
+
+
+def test_points_are_listed_with_their_first_and_last_instant(tmp_path):
+    source = archive()
+    source.points |= {f"X-{number}": [] for number in range(1_200)}
+    with serving(source) as url:
+        site = pump_site(tmp_path, [{**SOURCE, "url": url}])
+        found = browse_source(site, "pi", "*T-2")
+        assert len(browse_source(site, "pi", "x-*")) == 1_200
+    assert found == [
+        Browsed("FT-2", "p2, flow", "bar", None, START, START + 999 * 60_000, "Float32"),
+        Browsed("IT-2", "p2, motor current", "bar", None, START + HOUR, START + 3 * HOUR, "Float32"),
+        Browsed("PT-2", "p2, pressure", "bar", None, START, START + 2_000, "Float32"),
+    ]
+
+
+def test_tags_that_are_one_point_are_refused(tmp_path):
+    source = archive()
+    with serving(source) as url:
+        site = pump_site(tmp_path, [{**SOURCE, "url": url}])
+        tags = {**site.assets["p2"].tags, "pressure": "ft-2"}
+        assets = {**site.assets, "p2": site.assets["p2"].model_copy(update={"tags": tags})}
+        with pytest.raises(EugenieError, match="the tags FT-2 and ft-2 are one point of PISRV"):
+            import_sources(site.model_copy(update={"assets": assets}))
