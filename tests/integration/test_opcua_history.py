@@ -228,11 +228,18 @@ def test_a_certificate_that_has_expired_is_named(secured, tmp_path, clock, monke
         import_secured(tmp_path, secured[0])
 
 
-def test_another_certificate_of_the_server_is_refused(secured, tmp_path, clock, monkeypatch):
-    monkeypatch.setattr("eugenie_cli.sources.opcua.connection.CONNECT_S", 3.0)  # the server does not answer at all
+def test_another_certificate_of_the_server_is_refused(secured, tmp_path, clock):
     own_identity(tmp_path / "other", "other")
-    with pytest.raises(EugenieError):
+    with pytest.raises(EugenieError) as refused:
         import_secured(tmp_path, secured[0], server_certificate=str(tmp_path / "other" / "eugenie.der"))
+    reason = refused.value.reason
+    for word in (
+        "certificate is CN=eugenie server (SHA-1",
+        "is not `server_certificate` of the source, CN=eugenie other",
+    ):
+        assert word in reason
+    (kept,) = (tmp_path / ".eugenie" / "plant" / "opcua" / "refused servers").iterdir()
+    assert str(kept) in reason and kept.read_bytes() == secured[2].read_bytes()
 
 
 def test_a_server_is_browsed_without_knowing_its_nodes(server, tmp_path):

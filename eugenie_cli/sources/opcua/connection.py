@@ -14,6 +14,7 @@ from asyncua import Client, ua
 from asyncua.crypto import security_policies, uacrypto
 from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from cryptography.hazmat.primitives import serialization
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.load import workspace_of
@@ -21,6 +22,7 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import reveal
 from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
 from eugenie_cli.sources.opcua.certificates import identity, is_pem, own_identity, parse_certificate, read_file
+from eugenie_cli.sources.opcua.server_certificates import checked, presented
 from eugenie_cli.sources.opcua.settings import POLICIES, OpcuaSettings
 from eugenie_cli.sources.opcua.words import Login, of_connecting, of_query
 
@@ -142,12 +144,19 @@ class Connection:
             own = own_identity(workspace_of(self._site).opcua, self._site.site)
         client.application_uri = own.uri
         self._login = Login(self._source.endpoint, own.described, self._login.user)
+        policy = getattr(security_policies, f"SecurityPolicy{POLICIES[security.policy]}")
+        mode = getattr(ua.MessageSecurityMode, security.mode)
+        named = None if security.server_certificate is None else self._site.resolve(security.server_certificate)
+        certificate = await presented(self._source.endpoint, policy.URI, mode, CONNECT_S)
+        certificate = checked(
+            certificate, self._source.endpoint, named, workspace_of(self._site).opcua / "refused servers"
+        )
         await client.set_security(
-            getattr(security_policies, f"SecurityPolicy{POLICIES[security.policy]}"),
+            policy,
             _loaded(own.certificate),
             _loaded(own.key),
-            server_certificate=self._server_certificate(security.server_certificate),
-            mode=getattr(ua.MessageSecurityMode, security.mode),
+            server_certificate=_loaded(certificate.public_bytes(serialization.Encoding.DER)),
+            mode=mode,
         )
 
     async def _identify(self, client: Client) -> None:
@@ -162,9 +171,6 @@ class Connection:
         certificate, key = (read_file(self._site.resolve(str(path))) for path in (user.certificate, user.key))
         client.user_certificate = parse_certificate(certificate, Path(str(user.certificate)))
         client.user_private_key = await uacrypto.load_private_key(key, None, "pem" if is_pem(key) else "der")
-
-    def _server_certificate(self, file: str | None) -> uacrypto.CertProperties | None:
-        return None if file is None else _loaded(read_file(self._site.resolve(file)))
 
     async def _not_offered(self) -> EugenieError:
         endpoints = await Client(self._source.endpoint, timeout=CONNECT_S).connect_and_get_server_endpoints()
