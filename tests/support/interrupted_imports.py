@@ -1,16 +1,18 @@
-"""A child process that imports exports and compacts the history, to be disturbed; and what the history then holds."""
+"""An import and a compaction to be disturbed (`import_processes`), and what the history then holds."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import textwrap
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.compaction import compact
 from eugenie_cli.history.store import History
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.workspace import Workspace
 from support.history_sites import pump_site
 
@@ -23,38 +25,6 @@ READINGS = {
     "ts": {"path": "t"},
     "value": {"path": "v"},
 }
-
-CHILD = textwrap.dedent(
-    """
-    import resource, sys
-    from pathlib import Path
-    from support.interrupted_imports import history_of, site_of
-    from eugenie_cli.errors import EugenieError
-    from eugenie_cli.history import store
-    from eugenie_cli.history.compaction import compact
-    from eugenie_cli.sources.importing import import_sources
-
-    folder, workspace, limit = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    store.COMMIT_INTERVAL_S = 0.0
-    site = site_of(folder, workspace)
-    print("ready", flush=True)
-    if limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    try:
-        reports = import_sources(site)
-        history = history_of(workspace)
-        for source in history.sources():
-            compact(history, source, run_rows=8_000)
-        history.vacuum(everything=True)
-    except EugenieError as error:
-        print(error.reason, error.hint, flush=True)
-        sys.exit(int(error.exit_code))
-    for report in reports:
-        for failed in report.failed:
-            print(failed, flush=True)
-    sys.exit(6 if any(report.failed for report in reports) else 0)
-    """
-)
 
 
 def write_exports(folder: Path) -> None:
@@ -87,25 +57,24 @@ def history_of(workspace: Path) -> History:
     return History(Workspace(workspace).history)
 
 
-def start(folder: Path, workspace: Path, *, file_limit: int = 0) -> subprocess.Popen[str]:
-    """The child, when it is about to begin."""
-    tests = Path(__file__).parents[1]
-    path = os.pathsep.join([str(tests), str(tests.parent), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder), str(workspace), str(file_limit)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+def run(site: Site, workspace: Path) -> int:
+    """Import everything, compact, vacuum, and print what went wrong. Returns the exit code of the command."""
+    from eugenie_cli.history import store
 
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """(exit code, output) of a child that ends by itself."""
-    output, _ = process.communicate(timeout=60)
-    return process.returncode, output
+    store.COMMIT_INTERVAL_S = 0.0
+    try:
+        reports = import_sources(site)
+        history = history_of(workspace)
+        for source in history.sources():
+            compact(history, source, run_rows=8_000)
+        history.vacuum(everything=True)
+    except EugenieError as error:
+        print(error.reason, error.hint, flush=True)
+        return int(error.exit_code)
+    for report in reports:
+        for failed in report.failed:
+            print(failed, flush=True)
+    return 6 if any(report.failed for report in reports) else 0
 
 
 def contents(workspace: Path) -> dict[str, object]:
@@ -119,5 +88,10 @@ def contents(workspace: Path) -> dict[str, object]:
             own = readings.sensor == index
             held[f"{asset} {name.decode()}"] = readings.ts[own].tobytes() + readings.value[own].tobytes()
     for source, items in history.sources().items():
-        held[source] = {key: (item.state, [part.sha256 for part in item.parts]) for key, item in items.items()}
+        held[source] = {key: (_kept(item.state), [part.sha256 for part in item.parts]) for key, item in items.items()}
     return held
+
+
+def _kept(state: Mapping[str, Any]) -> dict[str, Any]:
+    """An item's state without what differs at each import: the digest of a window of time is random."""
+    return {name: value for name, value in state.items() if name != "digest" or "read_ms" not in state["item"]}
