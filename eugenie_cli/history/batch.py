@@ -100,10 +100,12 @@ def merge(
     with the larger age counts, regardless of its value; at equal age (None: all equal) the good one, then the larger
     value. Readings disagree when two good ones differ, or when the one that counts is bad and another is good.
     """
+    if _increases(sensor, ts):
+        return Deduplicated(sensor, ts, value, np.arange(len(ts)), None, np.zeros(len(ts), bool))
     order = None
     if not _rises(sensor, ts):
-        order = order_by(sensor, ts)
-        sensor, ts, value = sensor[order], ts[order], value[order]
+        order, sensor, ts = arranged(sensor, ts)
+        value = value[order]
     new = np.ones(len(ts), bool)
     new[1:] = (sensor[1:] != sensor[:-1]) | (ts[1:] != ts[:-1])
     first = np.flatnonzero(new)
@@ -124,21 +126,32 @@ def merge(
     return Deduplicated(sensor[first], ts[first], np.where(best == -np.inf, np.nan, best), first, order, conflict)
 
 
-def order_by(series: NDArray[np.int32], ts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The stable permutation that sorts by (series, ts).
+def arranged(
+    series: NDArray[np.int32], ts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """The stable permutation that sorts by (series, ts), and both columns sorted.
 
     Exports are mostly in time order: usually a radix sort by series suffices, and otherwise the merge sort of each
     series finds sorted runs. Many times faster than a lexicographic sort.
     """
     small = series.astype(np.uint16) if len(series) and int(series.max()) < 1 << 16 else series
     order = np.argsort(small, kind="stable")
-    if not _rises(series[order], ts[order]):
-        ordered = series[order]
+    ordered, instants = series[order], ts[order]
+    if not _rises(ordered, instants):
         bounds = np.concatenate(([0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, [len(order)]))
         for start, stop in itertools.pairwise(bounds.tolist()):
             own = order[start:stop]
             order[start:stop] = own[np.argsort(ts[own], kind="stable")]
-    return order
+        instants = ts[order]
+    return order, ordered, instants
+
+
+def _increases(series: NDArray[np.int32], ts: NDArray[np.int64]) -> bool:
+    """Whether (series, ts) always _increases."""
+    starts = np.flatnonzero(series[1:] != series[:-1])
+    later = ts[1:] > ts[:-1]
+    later[starts] = series[starts + 1] > series[starts]
+    return bool(later.all())
 
 
 def _rises(series: NDArray[np.int32], ts: NDArray[np.int64]) -> bool:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # 2 GiB of float32. Otherwise one stray reading, years from the others, would exhaust the memory.
 MAX_CELLS = 1 << 29
+FEW_EMPTY = 0.1
+"""The share of a sensor's cells without a reading of their own up to which they are searched for one by one."""
 
 
 @dataclass(frozen=True)
@@ -52,42 +54,75 @@ def align(
     Raises EugenieError when the readings span more rows than memory can hold.
     """
     columns = {name: index for index, name in enumerate(sensors)}
-    lookup = np.array([columns.get(name, -1) for name in readings.names], np.int32)
-    sensor = lookup[readings.sensor] if len(readings.sensor) else np.zeros(0, np.int32)
-    known = sensor >= 0
-    sensor, ts, value = sensor[known], readings.ts[known], readings.value[known]
-    if limits is not None:
-        value = limits.apply(sensor, value)  # before ties are resolved: an impossible value is a bad reading
+    numbers = [columns.get(name, -1) for name in readings.names]
+    sensor, ts, value = readings.sensor, readings.ts, readings.value
+    if limits is not None and len(ts):  # before ties are resolved: an impossible value is a bad reading
+        value = limits.apply(np.array(numbers, np.int32)[sensor], value)
     sensor, ts, value = deduplicate(sensor, ts, value)
+    bounds = np.searchsorted(sensor, np.arange(len(numbers) + 1, dtype=np.int32)).tolist()
+    slices = itertools.starmap(slice, itertools.pairwise(bounds))
+    series = [
+        (number, ts[own], value[own])
+        for number, own in zip(numbers, slices, strict=True)
+        if number >= 0 and own.start < own.stop
+    ]
+    edges = _edges(readings.asset, [own_ts for _, own_ts, _ in series], step_ms, max_gap_ms, len(sensors))
+    rows = np.full((len(sensors), len(edges)), np.nan, np.float32)
+    if len(edges):
+        for number, own_ts, own_value in series:
+            _fill(rows[number], edges, own_ts, own_value, step_ms, max_gap_ms)
+    return Grid(readings.asset, edges, np.ascontiguousarray(rows.T))
 
-    edges = _edges(readings.asset, ts, step_ms, max_gap_ms, len(sensors))
-    rows = np.full((len(edges), len(sensors)), np.nan, np.float32)
-    if not len(edges):
-        return Grid(readings.asset, edges, rows)
-    starts = np.searchsorted(sensor, np.arange(len(sensors) + 1))
+
+def _fill(
+    row: NDArray[np.float32],
+    edges: NDArray[np.int64],
+    ts: NDArray[np.int64],
+    value: NDArray[np.float64],
+    step_ms: int,
+    max_gap_ms: int,
+) -> None:
+    """Fill in the cells of one sensor, NaN before, from its readings in the order of time."""
     # the first edge at or after each reading; outside of the grid there is none that the reading reaches
-    first = -(-(ts - edges[0]) // step_ms)
-    inside = (first >= 0) & (first < len(edges))
-    for column, (start, stop) in enumerate(itertools.pairwise(starts)):
-        own_ts, own_value = ts[start:stop][inside[start:stop]], value[start:stop][inside[start:stop]]
-        if not len(own_ts):
-            continue
-        last = np.full(len(edges), -1, np.int64)
-        last[first[start:stop][inside[start:stop]]] = np.arange(len(own_ts))  # of several, the last one stays
-        np.maximum.accumulate(last, out=last)
-        fresh = (last >= 0) & (edges - own_ts[last] <= max_gap_ms)
-        rows[fresh, column] = own_value[last[fresh]]
-    return Grid(readings.asset, edges, rows)
+    first = (ts - (edges[0] - step_ms + 1)) // step_ms
+    inside = slice(*np.searchsorted(first, (0, len(edges))).tolist())
+    first, ts, value = first[inside], ts[inside], value[inside].astype(np.float32)
+    if not len(first):
+        return
+    empty = np.ones(len(row), bool)
+    empty[first] = False
+    if max_gap_ms >= step_ms - 1:  # a reading reaches its first edge
+        row[first] = value  # of several, the last one stays
+    else:
+        reaching = edges[first] - ts <= max_gap_ms
+        last = np.append(first[1:] != first[:-1], True)
+        row[first[last & reaching]] = value[last & reaching]
+    rest = np.flatnonzero(empty)
+    if len(rest) > FEW_EMPTY * len(row):
+        latest = np.zeros(len(row), np.int64)
+        latest[first] = np.arange(len(first))
+        latest = np.maximum.accumulate(latest, out=latest)[rest]
+    else:
+        latest = np.searchsorted(first, rest, side="right") - 1
+    rest, latest = rest[rest > first[0]], latest[rest > first[0]]
+    fresh = edges[rest] - ts[latest] <= max_gap_ms
+    row[rest[fresh]] = value[latest[fresh]]
 
 
-def _edges(asset: str, ts: NDArray[np.int64], step_ms: int, max_gap_ms: int, sensors: int) -> NDArray[np.int64]:
-    """Every edge from the first to the last that has a reading, good or bad, at most `max_gap_ms` old."""
-    first = -(-ts // step_ms) * step_ms
-    reaching = first - ts <= max_gap_ms
-    if not reaching.any():
+def _edges(
+    asset: str, series: Sequence[NDArray[np.int64]], step_ms: int, max_gap_ms: int, sensors: int
+) -> NDArray[np.int64]:
+    """Every edge from the first to the last that has a reading, good or bad, at most `max_gap_ms` old.
+
+    `series`: the instants of each sensor, in the order of time.
+    """
+    if max_gap_ms < step_ms - 1:  # otherwise every reading reaches an edge
+        series = [ts[-(-ts // step_ms) * step_ms - ts <= max_gap_ms] for ts in series]
+    series = [ts for ts in series if len(ts)]
+    if not series:
         return np.zeros(0, np.int64)
-    start = int(first[reaching].min())
-    end = int(((ts[reaching] + max_gap_ms) // step_ms).max()) * step_ms
+    start = -(-min(int(ts[0]) for ts in series) // step_ms) * step_ms
+    end = (max(int(ts[-1]) for ts in series) + max_gap_ms) // step_ms * step_ms
     if ((end - start) // step_ms + 1) * sensors > MAX_CELLS:
         raise EugenieError(
             f"{asset}: {_show(start)} to {_show(end)} is too long for a grid of {step_ms} ms steps",
@@ -124,9 +159,6 @@ def load_grid(
     first_ms = None if start_ms is None else start_ms - max_gap
     readings = history.read(asset, first_ms, end_ms, limits_by_name(equipment))
     grid = align(readings, sensors=equipment.sensor_names, step_ms=step, max_gap_ms=max_gap)
-    keep = np.ones(len(grid.edges), bool)
-    if start_ms is not None:
-        keep &= grid.edges >= start_ms
-    if end_ms is not None:
-        keep &= grid.edges < end_ms
-    return Grid(asset, grid.edges[keep], grid.rows[keep])
+    first = 0 if start_ms is None else int(np.searchsorted(grid.edges, start_ms))
+    last = len(grid.edges) if end_ms is None else int(np.searchsorted(grid.edges, end_ms))
+    return Grid(asset, grid.edges[first:last], grid.rows[first:last])

@@ -78,6 +78,16 @@ class Wanted:
             or (self.end_ms is not None and earliest >= self.end_ms)
         )
 
+    def is_all_of(self, group: pq.RowGroupMetaData) -> bool:
+        """Whether a row group contains nothing but readings of the only asset that is wanted, by its statistics."""
+        assets = group.column(0).statistics
+        return bool(
+            self.first is not None
+            and assets is not None
+            and assets.has_min_max
+            and assets.min == assets.max == self.first == self.last
+        )
+
 
 ALL = Wanted()
 
@@ -102,11 +112,12 @@ def _read_columns(path: Path, wanted: Wanted) -> Columns:
     with pq.ParquetFile(path, memory_map=True) as file:
         metadata = file.metadata
         groups = [n for n in range(metadata.num_row_groups) if wanted.may_be_in(metadata.row_group(n))]
-        names = ["asset", "sensor", "ts", "value"]
+        known = bool(groups) and all(wanted.is_all_of(metadata.row_group(n)) for n in groups)
+        names = ["sensor", "ts", "value"] if known else ["asset", "sensor", "ts", "value"]
         merged = ITEM in file.schema_arrow.names
         rows = sum(metadata.row_group(n).num_rows for n in groups)
         table = file.read_row_groups(groups, [*names, ITEM] if merged else names, use_threads=rows >= THREADED_ROWS)
-        assets, asset = _texts(table.column("asset"))
+        assets, asset = _texts(table.column("asset")) if not known else ([wanted.first or ""], np.zeros(rows, np.int32))
         sensors, sensor = _texts(table.column("sensor"))
         ts, value = _numbers(table.column("ts"), np.int64), _numbers(table.column("value"), np.float64)
         item = _numbers(table.column(ITEM), np.int32) if merged else None
@@ -118,6 +129,8 @@ def read_part(path: Path, asset: str, start_ms: int | None, end_ms: int | None) 
     columns = read_columns(path, Wanted(asset, asset, start_ms, end_ms))
     if asset not in columns.assets:
         return columns.only(np.zeros(len(columns.ts), bool))
+    if len(columns.assets) == 1 and start_ms is None and end_ms is None:
+        return columns
     rows = columns.asset == columns.assets.index(asset)
     if start_ms is not None:
         rows &= columns.ts >= start_ms

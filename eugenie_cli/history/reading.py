@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.history.batch import AssetReadings, merge
+from eugenie_cli.history.batch import AssetReadings, Deduplicated, merge
 from eugenie_cli.history.part_files import Columns, Number, read_part
 from eugenie_cli.history.snapshot import Placed, Snapshot, by_file
 from eugenie_cli.readings.limits import Limits
@@ -30,19 +31,21 @@ def read_asset(
     names: dict[str, int] = {}
     sensor = joined([_numbered(columns, names) for _, columns in read])
     ts, value = joined([columns.ts for _, columns in read]), joined([columns.value for _, columns in read])
-    if limits and names:
-        low, high = zip(*(limits.get(name, (None, None)) for name in names), strict=True)
+    bounds = [limits.get(name, (None, None)) for name in names]
+    if any(bound != (None, None) for bound in bounds):
+        low, high = zip(*bounds, strict=True)
         value = Limits(low, high).apply(sensor, value)
     merged = merge(sensor, ts, value, partial(ages_of, snapshot, read) if len(placed) > 1 else None)
-    return AssetReadings(
-        asset,
-        tuple(names),
-        merged.sensor,
-        merged.ts,
-        merged.value,
-        _by_name(names, np.bincount(sensor, minlength=len(names)) - np.bincount(merged.sensor, minlength=len(names))),
-        _by_name(names, np.bincount(merged.sensor[merged.conflict], minlength=len(names))),
-    )
+    readings = AssetReadings(asset, tuple(names), merged.sensor, merged.ts, merged.value)
+    counts = [np.bincount(numbers, minlength=len(names)) for numbers in _counted(sensor, merged)]
+    return replace(readings, repeated=_by_name(names, counts[0] - counts[1]), conflicts=_by_name(names, counts[2]))
+
+
+def _counted(sensor: NDArray[np.int32], merged: Deduplicated) -> tuple[NDArray[np.int32], ...]:
+    """The sensors of all readings, of those that were chosen, and of those with conflicts; all empty if all are."""
+    if len(sensor) == len(merged.sensor):
+        return sensor[:0], sensor[:0], sensor[:0]
+    return sensor, merged.sensor, merged.sensor[merged.conflict]
 
 
 def _reaches(placed: Placed, asset: str, start_ms: int | None, end_ms: int | None) -> bool:
@@ -69,7 +72,13 @@ def joined(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:
 
 def _numbered(columns: Columns, names: dict[str, int]) -> NDArray[np.int32]:
     """The sensor of each reading, by numbers that are added to `names`."""
-    lookup = np.array([names.setdefault(name, len(names)) for name in columns.sensors] or [0], np.int32)
+    numbers = [0] * len(columns.sensors)
+    # only those in use: those of other assets, and of readings that do not count, may be in the same file
+    for number in np.flatnonzero(np.bincount(columns.sensor, minlength=len(numbers))).tolist():
+        numbers[number] = names.setdefault(columns.sensors[number], len(names))
+    if numbers == list(range(len(numbers))):
+        return columns.sensor
+    lookup = np.array(numbers, np.int32)
     return lookup[columns.sensor]
 
 
