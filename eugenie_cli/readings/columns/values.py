@@ -32,7 +32,10 @@ class Values:
     def __init__(self, part: Mapping[str, Any] | None) -> None:
         self._rule = rule = ValueRule.of(part)
         self._to_value = compile_rule(rule)
-        self._decimal = rule.decimal
+        self.decimal = rule.decimal
+        """The decimal sign."""
+        self.reads_numbers = rule.thousands is None and "" not in rule.states
+        """Whether a column of texts may be parsed as numbers, null where it is empty, before it is read."""
         self._grouped = grouped_pattern(rule.decimal, rule.thousands) if rule.thousands else None
         self._separators = f"[{re.escape(THOUSANDS.get(rule.thousands, rule.thousands))}]" if rule.thousands else ""
         self.had_objects = False
@@ -124,12 +127,12 @@ class Values:
     def _numbers(self, texts: pa.StringArray) -> Read:
         """The texts that are numbers, before `of_numbers`; the others are left to the rule."""
         given = texts
-        if self._decimal == "." and self._grouped is None:
+        if self.decimal == "." and self._grouped is None:
             try:
                 return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False).copy(), np.ones(len(texts), bool)
             except pa.ArrowInvalid:
                 pass  # some texts are not numbers: find out which
-        plain = pc.match_substring_regex(texts, NUMBER_PATTERN[self._decimal])
+        plain = pc.match_substring_regex(texts, NUMBER_PATTERN[self.decimal])
         # "+1" is a number for the rule but not for the cast: left to the rule
         plain = pc.and_(plain, pc.invert(pc.starts_with(texts, "+")))
         if self._grouped is not None:
@@ -139,7 +142,7 @@ class Values:
         if self._grouped is not None and self._rule.states:  # a state may be called 1,500: states come first
             plain = pc.and_(plain, pc.invert(pc.is_in(pc.utf8_lower(given), pa.array(self._rule.states, pa.string()))))
         numbers = pc.if_else(plain, texts, None)
-        if self._decimal == ",":
+        if self.decimal == ",":
             numbers = pc.replace_substring(numbers, ",", ".")
         value = pc.cast(numbers, pa.float64()).to_numpy(zero_copy_only=False).copy()
         return value, plain.to_numpy(zero_copy_only=False)

@@ -13,6 +13,7 @@ from eugenie_cli.readings.routing import Router
 from eugenie_cli.sources.csv.header_advice import needed_columns
 from eugenie_cli.sources.csv.headers import Header
 from eugenie_cli.sources.csv.lines import Block
+from eugenie_cli.sources.csv.number_blocks import NumberBlocks
 from eugenie_cli.sources.csv.odd_rows import OddRowFinder
 from eugenie_cli.sources.csv.parsing import BlockParser
 from eugenie_cli.sources.csv.rejected_rows import BlockRead, rows_of
@@ -50,6 +51,7 @@ class Table:
         self.reader = RecordReader(mapping, context.timezone, context.router, header.names)
         self.notes = ColumnNotes(self.reader, context.bases, context.source.readings)
         self._parser = BlockParser(separator, header)
+        self._numbers = NumberBlocks(self._parser, self.reader)
         times = [column for what, column in needed_columns(context.source) if what == "ts"]
         other = {*self.reader.unknown_columns(), *self.reader.unread(), *mapping["ignore"], *times}
         other |= {column for _, column in needed_columns(context.source)}
@@ -58,6 +60,9 @@ class Table:
 
     def read(self, block: Block) -> tuple[BlockRead, Batch, list[int]]:
         """(the block as it was read, its readings, the rows in it that are another header)."""
+        if (numbers := self._numbers.read(block)) is not None:
+            records, batch = numbers
+            return BlockRead(block, records, [], [], 0), batch, []
         records, ragged = self._parser.parse(block)
         batch, refusals = self.reader.read(records)
         read = BlockRead(block, records, ragged, refusals, self.reader.lost)

@@ -28,6 +28,7 @@ from eugenie_cli.sources.records.conversions import conversions
 from eugenie_cli.sources.records.routes import NOWHERE, UNNAMED, Routes, has_no_member, names_of
 from eugenie_cli.sources.records.row_order import unclear
 from eugenie_cli.sources.records.times import InstantsOfRecords, Times, field_texts, is_typed
+from eugenie_cli.sources.records.wide_numbers import WideNumbers
 
 Columns = Mapping[str, pa.Array]
 """The normalized columns of a block, by name."""
@@ -68,6 +69,7 @@ class RecordReader:
         self._shared = self._tag_columns.shared
         self._measured = tuple(c for c in self.columns if c not in self._shared and c not in mapping["ignore"])
         self._measurements = self._known_measurements() if self._wide else ()
+        self.numbers = WideNumbers(mapping, self._measurements, self._routes, self._times, self._rules)
         read = {path for name in PARTS for path in paths_of(mapping.get(name))} if not self._wide else self._shared
         self._read = read | {column for measurement in self._measurements for column in measurement.columns}
         self.lost = 0  # records of the last block that gave no readings
@@ -113,6 +115,14 @@ class RecordReader:
         """The block's readings, and its rejected records."""
         columns = self._normalized(block)
         return self._read_wide(columns, block.num_rows) if self._wide else self._read_long(columns, block.num_rows)
+
+    def read_numbers(self, block: pa.RecordBatch) -> Batch | None:
+        """What `read` makes of a block with `numbers.columns` of numbers; None if anything is refused or unusual."""
+        readings = self.numbers.read(self._normalized(block), block.num_rows)
+        if readings is None:
+            return None
+        self.lost = 0
+        return self._batch(*readings)
 
     def explain(self, block: pa.RecordBatch, record: int, column: str | None) -> str:
         """What is wrong with a record (wide: in one column), as the mapping reports it."""

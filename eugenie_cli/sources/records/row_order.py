@@ -27,10 +27,10 @@ def unclear(detail: str) -> str:
 
 
 class RowOrder:
-    """The order of the rows of one item, across its blocks."""
+    """The order of the rows of one item, across its blocks. `last`: the newest instant by key."""
 
     def __init__(self) -> None:
-        self._last: dict[int, int] = {}
+        self.last: dict[int, int] = {}
 
     def resolved(
         self,
@@ -48,7 +48,7 @@ class RowOrder:
         twice = read & (first != second)
         for key in np.unique(keys[twice & (keys >= 0)]).tolist():
             rows = np.flatnonzero(read & (keys == key))
-            before = np.array([self._last[key]] if key in self._last else [], np.int64)
+            before = np.array([self.last[key]] if key in self.last else [], np.int64)
             early, late = np.concatenate([before, first[rows]]), np.concatenate([before, second[rows]])
             resolved, clear = _in_order(early, late)
             ts[rows], known[rows] = resolved[len(before) :], clear[len(before) :]
@@ -58,7 +58,7 @@ class RowOrder:
     def _remember(self, keys: NDArray[np.integer], ts: NDArray[np.int64], known: NDArray[np.bool_]) -> None:
         rows = np.flatnonzero(known & (keys >= 0))[::-1]
         last, places = np.unique(keys[rows], return_index=True)
-        self._last.update(zip(last.tolist(), ts[rows[places]].tolist(), strict=True))
+        self.last.update(zip(last.tolist(), ts[rows[places]].tolist(), strict=True))
 
 
 def _in_order(early: NDArray[np.int64], late: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

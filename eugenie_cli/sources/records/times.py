@@ -60,6 +60,15 @@ class InstantsOfRecords:
         # the texts of typed fields are ISO 8601, whatever the format of others
         self._typed = [Instants(*each._replace(unit="iso", format=None)) for each in rules] if rule.joined else []
 
+    def so_far(self) -> dict[int, int]:
+        """What `go_back` needs to read a block once more."""
+        return {} if self._order is None else dict(self._order.last)
+
+    def go_back(self, so_far: dict[int, int]) -> None:
+        """Forget the blocks that were read since `so_far`."""
+        if self._order is not None:
+            self._order.last = so_far
+
     def read(
         self, columns: Mapping[str, pa.Array], keys: NDArray[np.integer], paths: Sequence[str] | None = None
     ) -> Times:
