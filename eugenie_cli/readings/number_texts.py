@@ -61,11 +61,11 @@ def value_advice(text: str, decimal: str, thousands: str | None, unit: str | Non
         signs = ", ".join(f'"{sign}"' for sign in (signed["before"], signed["after"]) if sign)
         return (
             f": with `strip: [{signs}]` in the mapping's value, it counts as {signed['number']}; with `bad:"
-            f" [{_in_yaml(text)}]`, as bad quality"
+            f" [{in_yaml(text)}]`, as bad quality"
         )
     if len(text) <= LONGEST_WORD and (text[:1].isalpha() or not any(map(str.isdigit, text))):
-        word = _in_yaml(text)
-        return f": as a state, `map: {{{word}: 1}}` in the mapping's value; as bad quality, `bad: [{word}]`"
+        word = in_yaml(text)
+        return f": as a state, `map: {{{word}: <its number>}}` in the mapping's value; as bad quality, `bad: [{word}]`"
     return ""
 
 
@@ -100,7 +100,7 @@ def _plain(text: str, decimal: str) -> str:
     return "".join("." if c == decimal else c for c in text if c.isdigit() or c in "+-eE" or c == decimal)
 
 
-def _in_yaml(text: str) -> str:
+def in_yaml(text: str) -> str:
     """A text as a site file must write it."""
     if _PLAIN_WORD.match(text) and text.lower() not in _NOT_TEXT_IN_YAML:
         return text

@@ -102,6 +102,8 @@ def words(text: str) -> bool:
         return _status_code(text, int(text, 16))
     if integer(text) is not None:
         raise ValueError(f"quality {text!r} is a number, not a word{_other(text)}")
+    if text.upper() in _FACTORYTALK_BAD - {"U"}:
+        raise ValueError(f"quality {text!r} is a letter: `scheme: factorytalk` reads those of FactoryTalk's data logs")
     return is_good_word(text)
 
 
@@ -180,7 +182,7 @@ def _other(text: str) -> str:
 
 def factorytalk(text: str) -> bool:
     """FactoryTalk View's data logs: no letter is good; D (disabled), E (error), S (stale), U (no value yet) bad."""
-    return False if text.upper() in _FACTORYTALK_BAD else words(text)
+    return text.upper() not in _FACTORYTALK_BAD and words(text)
 
 
 def wonderware(text: str) -> bool:

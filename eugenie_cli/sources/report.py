@@ -9,7 +9,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.assessment.findings import instant
 from eugenie_cli.history.manifest import Item
 from eugenie_cli.printable import printable
-from eugenie_cli.readings.timestamps import FIRST_PLAUSIBLE
+from eugenie_cli.readings.timestamps import DAY_MS, EXCEL_1970, FIRST_PLAUSIBLE, LAST_PLAUSIBLE
 from eugenie_cli.sources.interface import EXAMPLES
 from eugenie_cli.sources.leftovers import Leftover, counted
 
@@ -73,7 +73,7 @@ class SourceReport:
         now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
         found = []
         if self.start_ms is not None and self.start_ms < FIRST_PLAUSIBLE:
-            found.append(f"some readings are dated {instant(self.start_ms)}, before 1990")
+            found.append(f"some readings are dated {instant(self.start_ms)}, before 1990{_other_unit(self.start_ms)}")
         if self.end_ms is not None and self.end_ms > now_ms + CLOCK_MS:
             found.append(f"some readings are dated {instant(self.end_ms)}, ahead of this machine's clock")
         return found + self.one_instant
@@ -112,6 +112,16 @@ class SourceReport:
                 self.start_ms = span.start if self.start_ms is None else min(self.start_ms, span.start)
                 self.end_ms = span.end if self.end_ms is None else max(self.end_ms, span.end)
         self.one_instant.extend(filter(None, [_at_one_instant(key, item) or _at_midnight(key, item)]))
+
+
+def _other_unit(early_ms: int) -> str:
+    """What an instant before 1990 would be in other units than that in which it was read; empty if in none."""
+    if FIRST_PLAUSIBLE <= early_ms * 1_000 < LAST_PLAUSIBLE:
+        return f" (in a unit a thousand times as long, such as s for ms, it would be {instant(early_ms * 1_000)})"
+    for number in (early_ms, early_ms // 1_000):  # read in ms, in s
+        if FIRST_PLAUSIBLE <= (number - EXCEL_1970) * DAY_MS < LAST_PLAUSIBLE:
+            return f" (with `unit: excel` it would be {instant((number - EXCEL_1970) * DAY_MS)[:10]})"
+    return ""
 
 
 def _at_one_instant(key: str, item: Item) -> str | None:

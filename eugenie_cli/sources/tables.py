@@ -130,9 +130,11 @@ def _overlap_notes(report: SourceReport) -> Iterator[str]:
 
 
 _COLUMN_KINDS = {
-    "quality": "look like the quality of one tag: map them with `columns: {quality: ...}`, or values are imported"
+    "quality": "look like the quality of one tag: map them with `columns: {quality: '{tag}_QUALITY'}`, and with"
+    " `value: '{tag}_VALUE'` in it if those of values have a suffix, or values are imported"
     " without their quality, bad ones included",
-    "instant": "look like the timestamp of one tag: map them with `columns: {ts: ...}`, or values are imported with the"
+    "instant": "look like the timestamp of one tag: map them with `columns: {ts: '{tag}_TIMESTAMP'}`, and with"
+    " `value: '{tag}_VALUE'` in it if those of values have a suffix, or values are imported with the"
     " timestamp of their row",
     "unnamed": "have values but no name in the header: they are not imported. Name them with `table: {names: [...]}`,"
     " or give `columns: {repeat: [...]}`",
@@ -145,8 +147,12 @@ _COLUMN_KINDS = {
     " those readings are imported as bad quality",
     "tags": "contain names of tags: they are not imported. Set `shape: long` with `tag: {path: ...}`, or for pairs of"
     " columns `columns: {repeat: [tag, value]}`",
+    "fraction": "look like a part of the instant that is not read: milliseconds are named last, `ts: {path: [...,"
+    " Millitm]}`; WinCC's Time_ms is an instant by itself, `ts: {path: Time_ms, unit: wincc}`",
     "dates": "have dates without a time of day, which is read as midnight: if the time is in a column of its own, name"
     " both, `ts: {path: [Date, Time]}`",
+    "letters": "look like the quality of a row in FactoryTalk's data logs: map it, `quality: {path: ..., scheme:"
+    " factorytalk}`, or values are imported without it",
     "row": "look like the quality of a row: map it as `quality` (path, scheme), or values are imported without it",
 }
 

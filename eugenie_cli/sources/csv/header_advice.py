@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
+from eugenie_cli.readings.number_texts import in_yaml
 from eugenie_cli.site.field_types import BLANKS
 from eugenie_cli.sources.csv.settings import CsvSettings
 from eugenie_cli.sources.csv.text_fields import DATA, clean_name, fields_of
@@ -15,6 +16,7 @@ from eugenie_cli.sources.csv.text_fields import DATA, clean_name, fields_of
 SHOWN_COLUMNS = 12  # columns listed in an error
 DELIMITERS = {";": ";", "\t": "\\t", ",": ",", "|": "|"}
 """Common delimiters, as a site file writes them."""
+_INSTANT = re.compile(r"^\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|^\s*\d{1,2}:\d{2}")
 _SEARCHED = 60  # lines that may be the header
 
 
@@ -67,13 +69,31 @@ def advice(needed: str, written: Sequence[str], source: CsvSettings, head: bytes
     if header is not None and source.table is None:
         return f"line {header} looks like the header: set `table: {{skip: {header - 1}}}` of the source {source.name}"
     if written and any(DATA.match(field) for field in written) and (source.table is None or not source.table.names):
-        names = ", ".join(["ts", *(f"column_{number}" for number in range(2, min(len(written), 4) + 1))])
-        more = ", ..." if len(written) > 4 else ""
         return (
             "the first line looks like readings: if the file has no header, name its columns, such as `table: {names: "
-            f"[{names}{more}]}}` of the source {source.name}"
+            f"[{', '.join(_names_for(written, source))}]}}` of the source {source.name}"
+            + (", with the tag or sensor of each other column" if source.readings.shape == "wide" else "")
         )
-    return "correct `readings`, `table` or `delimiter` of the source in the site file"
+    unnamed = "; a column without a name is called by its place, such as 'column 1'" if "" in written else ""
+    return f"correct `readings`, `table` or `delimiter` of the source in the site file{unnamed}"
+
+
+def _names_for(written: Sequence[str], source: CsvSettings) -> Iterator[str]:
+    """Names for the columns of a file without a header: those of the mapping's parts, in the likeliest places."""
+    readings = source.readings
+    long = readings.shape == "long"
+    times, values = list(readings.ts.all_paths), list(readings.value.all_paths[:1]) if long else []
+    parts = (readings.asset, readings.tag, readings.sensor) if long else (readings.asset,)
+    labels = [path for part in parts if part is not None for path in part.all_paths]
+    has_instants = any(_INSTANT.match(cell) for cell in written)
+    for number, cell in enumerate(written[:SHOWN_COLUMNS], 1):
+        if _INSTANT.match(cell) or (number == 1 and not has_instants):
+            wanted = times
+        else:
+            wanted = values if DATA.match(cell) else labels
+        yield in_yaml(wanted.pop(0)) if wanted else f"column_{number}"
+    if len(written) > SHOWN_COLUMNS:
+        yield "..."
 
 
 def _parsed(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:

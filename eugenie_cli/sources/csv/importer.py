@@ -105,6 +105,7 @@ class CsvImporter(FileImporter):
             rest, lines = reading.begin(file, HEAD_BYTES)
             if resumption is None:
                 reading.check_above()
+                reading.check_names()
                 yield from reading.rows(partial(file.read, BLOCK_BYTES), rest, lines)
         if resumption is not None and end is not None:
             with opened_between(path, resumption.at, end, advance) as file:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from eugenie_cli.history.batch import Batch
+from eugenie_cli.printable import printable
 from eugenie_cli.readings.reject_reasons import MISSING_FIELD
 from eugenie_cli.site.field_types import BLANKS
 from eugenie_cli.sources.csv.blanks import tabbed
@@ -29,7 +30,7 @@ class FileReading:
 
     def __init__(self, context: Context, decoder: Decoder, tally: Tally, name: str) -> None:
         self._context, self._decoder, self._tally = context, decoder, tally
-        self._rejections = Rejections(tally, name)
+        self._rejections, self._name = Rejections(tally, name), printable(name)
         self._tables: dict[tuple[tuple[str, ...], bool], Table] = {}
 
     def begin(self, file: BinaryIO, head_bytes: int) -> tuple[bytes, int]:
@@ -52,7 +53,7 @@ class FileReading:
         self._headers = HeaderReader(self._context.where, source, self._format)
         header = self._headers.read(head)
         self._table = self._first = self._below(header)
-        self._above = head[: header.end]
+        self._above, self._below_header = head[: header.end], head[header.end :]
         return head[header.end :], header.lines
 
     def check_above(self) -> None:
@@ -64,6 +65,23 @@ class FileReading:
         if rows:
             none = pa.RecordBatch.from_arrays([], [])
             self._rejections.add(BlockRead(Block(b"", 1, rows), none, [], [], 0), self._table.reader)
+
+    def check_names(self) -> None:
+        """Say where the names of tags are, if the header has none and a row below it has."""
+        reader = self._table.reader
+        if not reader.is_nameless:
+            return
+        split, first = self._format.rules.split, self._above.count(b"\n")
+        lines = [line for line in (self._above + self._below_header).splitlines()[: first + LOOKED_AT] if line.strip()]
+        for row, line in enumerate(lines, 1):
+            tags = [field.strip() for field in split(line) if reader.has_tag(field.strip())]
+            if tags and row > 1 and not self._context.source.table:
+                shown = printable(", ".join(tags), 60)
+                self._tally.gap(
+                    f"{self._name}: row {row} contains tags of the site, {shown}: if it names the columns,"
+                    f" set `table: {{header: {row}}}` of the source"
+                )
+                return
 
     def rows(self, read: Callable[[], bytes], rest: bytes, lines: int) -> Iterator[Batch]:
         """The readings of `rest` and of what `read` returns (b"" at the end), block by block; `lines`: the number of

@@ -38,6 +38,10 @@ FEW = 64
 """Cells that show what a column contains."""
 _NUMBER = r"^\s*[+-]?[0-9]+(?:[.,][0-9]+)?\s*$"
 
+_FRACTIONS = frozenset(
+    {"millitm", "milli", "millis", "millisecond", "milliseconds", "millisec", "msec", "ms", "timems"}
+)
+_LETTERS = frozenset("DESU")
 _ROW_QUALITY = frozenset({*_QUALITY, "isgood", "goodquality", "dataquality", "qualitystatus"})
 
 
@@ -54,13 +58,18 @@ class ColumnNotes:
         self._companions |= {c: "again" for c in self._unknown if re.sub(r" \d+$", "", c) in readings.ts.all_paths}
         self._filled: set[str] = set()
         self._reader, self._paths = reader, readings.value.all_paths
+        self._fractions = [c for c in reader.unread() if _squeezed(c) in _FRACTIONS and c not in self._row_quality]
         self._others = dict.fromkeys(reader.unread(), False) if readings.shape == "long" else {}
+        self._unread = self._unknown or [c for c in reader.unread() if c not in self._row_quality]
         self._tagged: dict[str, bool] = {}
+        self._letters: dict[str, bool] = {}
 
     def inspect(self, records: pa.RecordBatch) -> None:
         """Note which unnamed columns contain values (a delimiter at the end of each line makes an empty one), which
         contain the value where the mapping's column is empty, and which contain names of tags.
         """
+        for column in self._row_quality:
+            self._letters[column] = self._letters.get(column, True) and _has_letters(self._cells(records, column))
         self._inspect_values(records)
         self._inspect_tags(records)
         for column, kind in self._companions.items():
@@ -68,6 +77,9 @@ class ColumnNotes:
                 texts = records.column(self._names.index(column))
                 if not pc.all(is_empty(texts)).as_py():
                     self._filled.add(column)
+
+    def _cells(self, records: pa.RecordBatch, column: str) -> pa.Array:
+        return records.column(self._names.index(column)).slice(0, FEW)
 
     def _inspect_values(self, records: pa.RecordBatch) -> None:
         """Keep the columns that have a number only where the value's columns are empty: `intvalue` of Ignition."""
@@ -87,12 +99,11 @@ class ColumnNotes:
                     del self._others[column]
 
     def _inspect_tags(self, records: pa.RecordBatch) -> None:
-        """Note the columns of a wide table whose first cells are tags of the site."""
-        for column in self._unknown:
+        """Note the columns that give no readings and whose first cells are tags of the site."""
+        for column in self._unread:
             if column in self._tagged:
                 continue
-            cells = records.column(self._names.index(column)).slice(0, FEW)
-            if is_text(cells):
+            if is_text(cells := self._cells(records, column)):
                 tags = {text.strip() for text in cells.to_pylist() if text and text.strip()}
                 self._tagged[column] = bool(tags) and all(map(self._reader.has_tag, tags))
 
@@ -101,8 +112,9 @@ class ColumnNotes:
         kinds = {c: k for c, k in self._companions.items() if k != "unnamed" or c in self._filled}
         kinds |= {column: "value" for column, is_value in self._others.items() if is_value}
         kinds |= {column: "tags" for column, has_tags in self._tagged.items() if has_tags}
-        kinds |= dict.fromkeys(self._reader.only_dates, "dates")
-        tally.companions |= {**kinds, **dict.fromkeys(self._row_quality, "row")}
+        kinds |= dict.fromkeys(self._reader.only_dates, "dates") | dict.fromkeys(self._fractions, "fraction")
+        kinds |= {column: "letters" if self._letters.get(column) else "row" for column in self._row_quality}
+        tally.companions |= kinds
         told = {
             *self._companions,
             *kinds,
@@ -117,6 +129,12 @@ def _is_nothing(column: pa.Array) -> pa.BooleanArray:
     if not is_text(column):
         return blank
     return pc.or_(blank, pc.is_in(pc.utf8_lower(column), pa.array(["null", "nan", "\\n", "none", "(null)"])))
+
+
+def _has_letters(cells: pa.Array) -> bool:
+    """Whether the cells of a quality are empty or the letters of FactoryTalk's data logs."""
+    texts = {(text or "").strip().upper() for text in cells.to_pylist()} if is_text(cells) else set()
+    return bool(texts & _LETTERS) and texts <= _LETTERS | {""}
 
 
 def is_row_quality(column: str) -> bool:

@@ -78,6 +78,11 @@ class RecordReader:
         """Wide: unread columns, which match no sensor or tag of any asset that the file may be about."""
         return tuple(column for column in self._measured if column not in self._read) if self._wide else ()
 
+    @property
+    def is_nameless(self) -> bool:
+        """Whether a wide table has no column of a sensor or tag."""
+        return self._wide and not self._measurements
+
     def has_tag(self, name: str) -> bool:
         """Whether a name is a tag or sensor of an asset of the site."""
         return any(self._router.route(asset, None, name) for asset in (None, *self._router.assets))

@@ -80,6 +80,18 @@ def test_what_to_write_for_a_text_that_is_no_instant(text, words):
     assert advised("bad-value", str(refused.value)) == str(refused.value)
 
 
+@pytest.mark.parametrize("text", ["13-Jan-26 05:00:03", "2026-01-13T05:00:00Z", "13.01.2026 05:00"])
+def test_an_instant_in_place_of_a_value_shows_that_columns_repeat(text):
+    with pytest.raises(ValueError, match="neither a number") as refused:
+        compile_rule(ValueRule())(text)
+    assert "`columns: {repeat: [ts, value]}`" in advised("bad-value", str(refused.value))
+
+
+def test_a_state_is_not_given_a_number():
+    """Following `map: {CLOSED: 1}` and `map: {OPEN: 1}` would have made the two states one."""
+    assert "`map: {CLOSED: <its number>}`" in advice({}, "CLOSED")
+
+
 def test_a_number_gets_its_unit_and_no_format():
     with pytest.raises(ValueError, match="is not ISO 8601") as refused:
         compile_instant()("20260113050000")
@@ -126,7 +138,8 @@ def test_a_number_gets_every_setting_that_reads_it_with_the_number_that_it_then_
     ("text", "words"),
     [
         ("<0.5", '`strip: ["<"]` in the mapping\'s value, it counts as 0.5; with `bad: ["<0.5"]`'),
-        ("Yes", 'map: {"Yes": 1}'), ("<No Value>", 'bad: ["<No Value>"]'), ("Stufe 1", "map: {Stufe 1: 1}"),
+        ("Yes", 'map: {"Yes": <its number>}'), ("<No Value>", 'bad: ["<No Value>"]'),
+        ("Stufe 1", "map: {Stufe 1: <its number>}"),
     ],
 )  # fmt: skip
 def test_other_texts_get_what_yaml_reads_as_them(text, words):

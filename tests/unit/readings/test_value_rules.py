@@ -75,7 +75,7 @@ def test_one_text(part, text, expected):
         ({}, "1,012.5", 'with `thousands: ","`'),
         ({"decimal": ","}, "1.012,5", 'with `thousands: "."`'),
         ({}, "1 012.5", 'with `thousands: " "`'),
-        ({}, "OPEN", "as a state, `map: {OPEN: 1}`"),
+        ({}, "OPEN", "as a state, `map: {OPEN: <its number>}`"),
         ({}, "2.4 bar", "with `unit: bar`"),
     ],
 )

@@ -57,7 +57,8 @@ def test_no_note_advises_ignoring_a_column_that_belongs_to_a_tag(tmp_path, colum
 
 def test_values_imported_without_their_quality_are_reported(tmp_path):
     (note,) = notes_of(tmp_path, "time,FT-2,FT-2.Quality", "2026-01-03T06:00:00Z,1,0")
-    assert "map them with `columns: {quality: ...}`, or values are imported without their quality" in note
+    assert "map them with `columns: {quality: '{tag}_QUALITY'}`" in note
+    assert "or values are imported without their quality" in note
 
 
 def test_other_columns_may_be_ignored(tmp_path):

@@ -262,7 +262,8 @@ def test_rejections_are_shown_with_their_lines(tmp_path):
     assert tally.examples == {
         "missing-field": ["long.csv:4: 4 fields, expected 6: p1,flow,,2026-01-03T06:00:01Z"],
         "bad-value": [
-            "long.csv:5: 'open' is neither a number (decimal '.') nor a known status text: as a state, `map: {open: 1}`"
+            "long.csv:5: 'open' is neither a number (decimal '.') nor a known status text: as a state,"
+            " `map: {open: <its number>}`"
             " in the mapping's value; as bad quality, `bad: [open]`"
         ],
         "bad-timestamp": ["long.csv:6: 'soon' is not ISO 8601, such as 2026-01-03T06:00:00.250Z"],

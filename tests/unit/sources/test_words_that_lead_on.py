@@ -8,6 +8,7 @@ import pytest
 from openpyxl import Workbook
 from support.history_sites import pump_site
 
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.load import open_site
 from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.sources.tables import import_notes
@@ -56,12 +57,60 @@ def test_a_row_above_the_readings_is_not_lost_unseen(tmp_path, text, source, lin
         (f"time,FT-2,time,PT-2\n{A},1,{B},2\n", WIDE, r"tag has one of its own.*repeat: \[ts, value\].*: time 2$"),
         # Schneider's time;tag;value, read as a table with a column for each tag
         (f"time,name,v,FT-2\n{A},PT-2,2,1\n", WIDE, r"names of tags.*shape: long.*repeat: \[tag, value\].*: name$"),
+        (f"ts,tag,value,tag2,value2\n{A},PT-2,2,FT-2,1\n", LONG, r"names of tags.*: tag2$"),
+        (f"ts,Millitm,tag,value\n{A},250,PT-2,2\n", LONG, r"of the instant.*path: \[\.\.\., Millitm\].*: Millitm$"),
+        (f"ts,Time_ms,tag,value\n{A},46035208333,PT-2,2\n", LONG, "path: Time_ms, unit: wincc.*: Time_ms$"),
+        (f"ts,tag,value,Status\n{A},PT-2,2,\n{B},PT-2,0,U\n", LONG, "scheme: factorytalk.*: Status$"),
+        (f"ts,tag,value,Status\n{A},PT-2,2,G\n{B},PT-2,0,U\n", LONG, "quality of a row: map it.*: Status$"),
         (f"time,ft-2,FT-2\n{A},1,1\n", WIDE, "almost match a tag.*`case: ignore`.*: ft-2$"),
     ],
 )  # fmt: skip
 def test_what_is_not_read_is_named(tmp_path, text, readings, words):
     _, notes = imported(tmp_path, text, readings)
     assert any(re.search(words, note) for note in notes), notes
+
+
+@pytest.mark.parametrize(
+    ("text", "readings", "names"),
+    [
+        (f"{A},1\n", {"shape": "wide", "ts": {"path": "column 1"}}, "column 1, column_2"),
+        (f"FT-2,{A},1,x\n", LONG, "tag, ts, value, column_4"),
+        ("1767420000,FT-2,1\n", {**LONG, "ts": {"path": "t", "unit": "s"}}, "t, tag, value"),
+        ("13.01.2026,05:00,1\n", {"shape": "wide", "ts": {"path": ["day", "time"]}}, "day, time, column_3"),
+    ],
+)
+def test_a_file_without_a_header_gets_the_names_that_the_mapping_needs(tmp_path, text, readings, names):
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "a.csv").write_text(text)
+    site = pump_site(tmp_path, [{"name": "s", "type": "csv", "path": "exports/*", "readings": readings}])
+    with pytest.raises(EugenieError, match="nothing could be imported") as refused:
+        import_sources(site)
+    assert f"`table: {{names: [{names}]}}`" in refused.value.reason
+    table = {"names": names.replace("column_2", "FT-2").replace("column_3", "FT-2").split(", ")}
+    if "day" in names:
+        readings["ts"]["format"] = "%d.%m.%Y %H:%M"
+    site = pump_site(
+        tmp_path, [{"name": "s", "type": "csv", "path": "exports/*", "readings": readings, "table": table}]
+    )
+    assert import_sources(site)[0].readings == 1
+
+
+def test_the_row_that_contains_tags_is_named(tmp_path):
+    text = f"Date,1,2\n,FT-2,PT-2\n,bar,bar\n{A},2,3\n"
+    _, notes = imported(tmp_path, text, {"shape": "wide", "ts": {"path": "Date"}})
+    assert any("row 2 contains tags of the site, FT-2, PT-2" in note and "header: 2" in note for note in notes), notes
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "words"),
+    [
+        ("s", "46035.2083", "with `unit: excel` it would be 2026-01-13"),
+        ("ms", "1768280400", "such as s for ms, it would be 2026-01-13T05:00:00Z"),
+    ],
+)
+def test_an_implausible_instant_gets_the_unit_in_which_it_is_plausible(tmp_path, unit, text, words):
+    report, notes = imported(tmp_path, f"time,FT-2\n{text},1\n", {**WIDE, "ts": {"path": "time", "unit": unit}})
+    assert not report.whole and words in notes[0]
 
 
 @pytest.mark.parametrize(
