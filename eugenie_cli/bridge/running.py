@@ -9,14 +9,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from eugenie_cli.bridge.inbox import Inbox
 from eugenie_cli.bridge.outbox import Outbox
-from eugenie_cli.bridge.records import records_of
 from eugenie_cli.bridge.sender import FOREVER, Sender
 from eugenie_cli.bridge.spool import Spool
 from eugenie_cli.broker import topics
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.history.batch import Batch
 from eugenie_cli.locks import refusing
 from eugenie_cli.progress import Progress
 from eugenie_cli.readings.payload import compile_payload
@@ -28,46 +27,34 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.site.source_bridge import BridgeSettings, show_size
 from eugenie_cli.site.source_plugins import live_factory, source_type, source_type_names
 from eugenie_cli.site.source_types import SourceSettings
-from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.live import LiveSource
 
 DRAIN_S = 5.0  # for Kafka to take the last readings; the rest is kept on disk
 _KEEP_S = 1.0
+_BEHIND_S = 2.0  # a shorter delay of Kafka is not worth a message
 
 
 @dataclass
 class BridgeReport:
-    """What became of the readings: `readings` = `delivered` + `waiting` (on disk, for the next run) + `lost`, less
-    those that an earlier run had left (`earlier`). `rejected`: counts by reason; `gaps`: what the source says it lacks.
+    """What became of the readings: `earlier` (left on disk by another run) + `readings` = `delivered` + `waiting` (on
+    disk, for the next run) + `returned` (neither sent nor stored: the source sends them again) + `lost`.
+
+    `records`: from which they came; `rejected`: counts by reason; `gaps`: what the source says it lacks.
     """
 
     source: str
+    records: int = 0
     readings: int = 0
     earlier: int = 0
     delivered: int = 0
     stored: int = 0
     waiting: int = 0
+    returned: int = 0
     lost: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
     seconds: float = 0.0
-
-
-class _Inbox:
-    """The sink of the live side."""
-
-    def __init__(self, outbox: Outbox, say: Callable[[str], None]) -> None:
-        self._outbox, self.say = outbox, say
-        self._lock = threading.Lock()
-        self.readings, self.tally = 0, Tally()
-
-    def put(self, batch: Batch, tally: Tally) -> None:
-        records = records_of(batch)
-        with self._lock:
-            self.tally.add(tally)
-            self.readings += len(records)
-            self._outbox.put(records)
 
 
 def run_bridge(
@@ -89,14 +76,15 @@ def run_bridge(
         stop_once() as signalled,
     ):
         stop = stop or signalled
-        outbox = Outbox(Spool(folder, settings.store), settings.patience / 1_000)
+        waits = bool(getattr(live, "waits", False))
+        outbox = Outbox(Spool(folder, settings.store), settings.patience / 1_000, waits=waits)
         report.earlier = outbox.readings
         if report.earlier:
             progress.say(f"{report.earlier:,} readings of an earlier run are sent first")
         sender = Sender(outbox, str(site.topics.readings), lambda: _producer(site, progress), progress.say)
-        inbox = _Inbox(outbox, progress.say)
+        inbox = Inbox(outbox, folder, progress.say)
         ended = threading.Event()
-        keeper = threading.Thread(target=_keep, args=(outbox, settings, progress, ended), daemon=True)
+        keeper = threading.Thread(target=_keep, args=(inbox, settings, progress, ended), daemon=True)
         if seconds is not None:
             timer = threading.Timer(seconds, stop.set)
             timer.daemon = True
@@ -109,8 +97,9 @@ def run_bridge(
             sender.finish(DRAIN_S)
             ended.set()
             keeper.join()
-            report.waiting = outbox.close()
-    report.readings, report.delivered = inbox.readings, sender.delivered
+            report.waiting, report.returned = outbox.close()
+            inbox.write_down()
+    report.records, report.readings, report.delivered = inbox.tally.records, inbox.readings, sender.delivered
     report.stored, report.lost, report.seconds = outbox.stored, outbox.lost, round(time.monotonic() - began, 3)
     report.rejected, report.examples, report.gaps = inbox.tally.rejected, inbox.tally.examples, inbox.tally.gaps
     return report
@@ -149,16 +138,28 @@ def _producer(site: Site, progress: Progress) -> Producer:
     return Producer(site.kafka_access, delivery_ms=FOREVER)
 
 
-def _keep(outbox: Outbox, settings: BridgeSettings, progress: Progress, ended: threading.Event) -> None:
+def _keep(inbox: Inbox, settings: BridgeSettings, progress: Progress, ended: threading.Event) -> None:
     """Store what waits for too long, and say so."""
-    kept_up, lost = True, 0
-    while not ended.wait(_KEEP_S):
-        keeps_up = outbox.keep()
-        if kept_up and not keeps_up:
+    outbox, lost, full = inbox.outbox, 0, None
+    behind_since: float | None = None
+    said, written = False, 0.0
+    while not ended.wait(min(_KEEP_S, settings.patience / 2_000)):
+        now = time.monotonic()
+        behind_since = None if outbox.keep() else behind_since or now
+        if now - written >= _KEEP_S:
+            inbox.write_down()
+            written = now
+        if behind_since is not None and not said and now - behind_since >= _BEHIND_S:
             progress.say(f"Kafka does not take the readings: they are stored in {outbox.spool.folder}")
-        elif keeps_up and not kept_up:
+            said = True
+        elif behind_since is None and said:
             progress.say(f"Kafka has taken all stored readings ({outbox.stored:,} since the start)")
+            said = False
+        if outbox.full is not None and outbox.full != full:
+            instead = "the source keeps them until there is room" if outbox.waits else "they wait in memory"
+            progress.say(f"readings cannot be stored in {outbox.spool.folder}: {outbox.full}; {instead}")
         if outbox.lost > lost:
-            full = f"the store is full (`store: {show_size(settings.store)}` of the source's `bridge`)"
-            progress.say(f"{full}: {outbox.lost - lost:,} readings were lost")
-        kept_up, lost = keeps_up, outbox.lost
+            full_store = f"the store is full (`store: {show_size(settings.store)}` of the source's `bridge`)"
+            what = full_store if outbox.full is None else f"{outbox.spool.folder}: {outbox.full}"
+            progress.say(f"{what}: {outbox.lost - lost:,} readings were lost")
+        full, lost = outbox.full, outbox.lost

@@ -1,4 +1,4 @@
-"""A queue of batches on disk, in segments, bounded: what does not fit pushes the oldest segments out.
+"""A queue of batches on disk, in segments, bounded: what does not fit pushes the oldest segments out, or is refused.
 
 A batch that was appended survives a crash of the process; one that was cut off by a loss of power is left out. Batches
 that were delivered just before a crash may be read again.
@@ -7,6 +7,7 @@ that were delivered just before a crash may be read again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import zlib
@@ -15,8 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from eugenie_cli.files import sync as sync_folder
+
 _HEADER = struct.Struct("<III")  # length, CRC-32 of the content, readings
 SEGMENT_BYTES = 4 << 20  # what is lost at a time when the space is used up; few enough files for a GiB
+FULL = "the store is full"
 _SUFFIX = ".batches"
 _POSITION = "delivered"
 
@@ -53,6 +57,7 @@ class Spool:
     _writer: IO[bytes] | None = None
     _at: tuple[int, int] = (0, 0)
     _delivered: tuple[int, int] = (0, 0)
+    _has_new_file: bool = False
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -76,10 +81,15 @@ class Spool:
         """Bytes on disk."""
         return sum(segment.size for segment in self._segments)
 
-    def append(self, content: bytes, readings: int) -> tuple[int, int]:
-        """Store a batch. Returns its end. Raises OSError, with nothing stored, if the disk is full."""
+    def append(self, content: bytes, readings: int, *, may_push_out: bool = True) -> tuple[int, int]:
+        """Store a batch. Returns its end. Raises OSError, with nothing stored, if the disk is full, or the limit is
+        reached and nothing may be pushed out.
+        """
         entry = _HEADER.pack(len(content), zlib.crc32(content), readings) + content
-        self._make_room(len(entry))
+        if may_push_out:
+            self._make_room(len(entry))
+        elif self._segments and self.size + len(entry) > self.limit:
+            raise OSError(errno.ENOSPC, FULL)
         segment = self._segments[-1] if self._segments else None
         writer = self._writer
         if segment is None or writer is None or segment.size >= SEGMENT_BYTES:
@@ -101,6 +111,9 @@ class Spool:
         """Make what was appended survive a loss of power."""
         if self._writer is not None:
             os.fsync(self._writer.fileno())
+        if self._has_new_file:
+            sync_folder(self.folder)
+            self._has_new_file = False
 
     def take(self) -> Stored | None:
         """The next batch, or None. It stays on disk until `delivered`."""
@@ -138,13 +151,15 @@ class Spool:
             self._remove_first()
 
     def record(self) -> None:
-        """Write down what was delivered, so that it is not read again after a crash."""
+        """Write down what was delivered, so that it is not read again after a crash; not if the disk is full."""
         temporary = self.folder / f"{_POSITION}.tmp"
-        temporary.write_text(f"{self._delivered[0]} {self._delivered[1]}")
-        temporary.replace(self.folder / _POSITION)
+        with contextlib.suppress(OSError):
+            temporary.write_text(f"{self._delivered[0]} {self._delivered[1]}")
+            temporary.replace(self.folder / _POSITION)
 
     def close(self) -> None:
-        self.sync()
+        with contextlib.suppress(OSError):  # of a full disk: what is on it stays
+            self.sync()
         self.record()
         if self._writer is not None:
             self._writer.close()
@@ -170,6 +185,7 @@ class Spool:
         if not self._segments:
             self._at = (number, 0)
         writer = self._writer = self._file(number).open("ab")
+        self._has_new_file = True
         self._segments.append(_Segment(number))
         return self._segments[-1], writer
 

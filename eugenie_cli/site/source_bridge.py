@@ -52,3 +52,14 @@ class BridgeSettings(Section):
         1 << 30, description="disk space for readings while Kafka cannot be reached; of more, the oldest are lost"
     )
     patience: PositiveMs = Field(2_000, description="how long readings wait for Kafka before they are stored on disk")
+
+
+class PollingBridge(BridgeSettings):
+    """The live side of a source that is asked again and again, such as a database."""
+
+    every: PositiveMs = Field(5_000, description="how often the source is asked for new rows")
+    overlap: PositiveMs = Field(
+        60_000,
+        description="how much older than the newest row another one may be that is written later: so much is read"
+        " again each time, and compared with what was sent",
+    )

@@ -8,7 +8,7 @@ its libraries into a separate module, which is imported only when the source is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from eugenie_cli.site.base import Section
 from eugenie_cli.site.field_types import Name
@@ -23,9 +23,15 @@ class SourceSettings(Section):
 
     of_files: ClassVar[bool] = False
     of_kafka: ClassVar[bool] = False
+    live_only: ClassVar[bool] = False
+    """Whether there is nothing to import: `eugenie import` leaves the source out, unless it is named."""
 
     name: Name
     type: str
+
+    def mapping_to_check(self) -> Any:
+        """The mapping as records are read with it; anything but a `ReadingsMapping` is not checked."""
+        return getattr(self, "readings", None)
 
 
 @dataclass(frozen=True)

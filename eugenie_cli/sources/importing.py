@@ -31,7 +31,13 @@ def import_sources(
         named("source", name, known, site.site)
     if not known:
         raise EugenieError(f"site {site.site} has no sources", hint=f"add `sources` to {site.file}")
-    chosen = [source for source in site.sources if not names or source.name in names]
+    chosen = [source for source in site.sources if source.name in names or not (names or source.live_only)]
+    if not chosen:
+        raise EugenieError(
+            f"site {site.site} has only live sources, which have no history: {', '.join(known)}",
+            hint="`eugenie bridge SOURCE` sends their readings to the site's topic, from which a source of type kafka"
+            " imports them",
+        )
     history, live = open_history(site), tuple(known)
     listings: dict[str, Listing] = {}
     history.vacuum()

@@ -75,7 +75,7 @@ def _sources(parts: Parts) -> Findings:
         if source.name in seen:
             yield Finding((*path, "name"), f"another source is named {source.name}")
         seen.add(source.name)
-        readings = getattr(source, "readings", None)
+        readings = source.mapping_to_check()
         if isinstance(readings, ReadingsMapping):
             for place, message in check_mapping(readings, of_file=source.of_files, of_kafka=source.of_kafka):
                 at: Path = (*path, "readings")

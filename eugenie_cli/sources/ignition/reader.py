@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +32,9 @@ from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.importer import importer_of
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.plan import shown_span, span_key
+from eugenie_cli.sources.windows.polling import polled
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
+from eugenie_cli.sources.windows.seen_rows import SeenRows
 
 COLUMNS = ("tagid", "intvalue", "floatvalue", "stringvalue", "datevalue", "dataintegrity", "t_stamp")
 RECORD = ("tag", "t_stamp", "value", "dataintegrity")
@@ -43,6 +46,8 @@ MAPPING = ReadingsMapping.model_validate(
         "quality": {"path": "dataintegrity", "scheme": "ignition"},
     }
 )
+KNOWN_S = 60.0
+"""How long the catalogue is valid for the live side: a month begins with a new table."""
 TAGS_NAMED = 500
 """The largest number of tags that a query names; of more, all tags are read and the others dropped."""
 
@@ -66,6 +71,8 @@ class IgnitionReader:
         mapping: dict[str, Any] = MAPPING.model_dump(mode="json")
         self._rows = RowReader(self._database.where, mapping, "UTC", self._router, RECORD)
         self._known: Known | None = None
+        self._known_s = 0.0
+        self.seen: SeenRows | None = None
 
     def settings(self) -> Mapping[str, Any]:
         """The driver and the routes; not the server, so that a database may move."""
@@ -94,12 +101,17 @@ class IgnitionReader:
                     f"{self._database.where}: there are more than {ROWS_AT_ONCE:,} readings in {shown_span(span)}",
                     "read fewer tags with this source, and others with another",
                 )
+            if self.seen is not None:
+                batches = [self.seen.new(batch) for batch in batches]
             for batch in batches:
                 yield from self._rows.read(_records(batch, known.chosen.names), self._time, span, tally)
 
     def known(self, pace: Pace) -> Known:
-        """The catalogue and the tags that the site has. Raises SourceDownError."""
-        if self._known is None:
+        """The catalogue and the tags that the site has; while it is polled, tables and tags are added. Raises
+        SourceDownError.
+        """
+        if self._known is None or (self.seen is not None and time.monotonic() - self._known_s > KNOWN_S):
+            self._known_s = time.monotonic()
             catalogue = self.catalogue(pace)
             self._known = Known(catalogue, choose(catalogue, self._router, self._database.where))
         return self._known
@@ -153,3 +165,4 @@ def _missing(partition: Partition) -> str:
 
 
 ignition_importer = importer_of(IgnitionReader)
+ignition_live = polled(IgnitionReader)

@@ -27,4 +27,9 @@ class IgnitionSettings(DatabaseSettings):
         return self.model_dump(mode="json", include={"driver", "schema_name"}, exclude_none=True)
 
 
-SOURCE_TYPE = SourceType("ignition", IgnitionSettings, "eugenie_cli.sources.ignition.reader:ignition_importer")
+SOURCE_TYPE = SourceType(
+    "ignition",
+    IgnitionSettings,
+    "eugenie_cli.sources.ignition.reader:ignition_importer",
+    live="eugenie_cli.sources.ignition.reader:ignition_live",
+)

@@ -1,6 +1,7 @@
 """The live side of an `opcua` source: a subscription (OPC 10000-4, 5.14) to the nodes that an import would read.
 
-After a lost connection it subscribes again, and reads from the server's history what it has missed.
+After a lost connection, and after a restart, it subscribes again and reads from the server's history what it has
+missed.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ from eugenie_cli.sources.opcua.readings import Converter
 from eugenie_cli.sources.opcua.settings import OpcuaSettings
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.reader import Span
+from eugenie_cli.sources.windows.spans import SpanWidth
 
 REQUEST_S = 30.0  # for a request other than a publication: creating 10,000 items takes seconds
 OVERFLOW = np.uint32(0x0480)  # info bits of a value before which the server's queue has lost others
 WAITING = np.uint32(0x8032_0000)  # BadWaitingForInitialData: there is no value yet
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
-PIECE_MS = 60_000  # of what was missed, read at a time
+PIECE_MS = 60_000  # of what was missed, read first; more and more at a time
 BEFORE_MS = 10_000  # how much earlier than the last publication the reading of what was missed begins
+AHEAD_MS = 3_600_000  # how far a server's clock may be ahead of ours
 
 
 class Subscriber:
@@ -53,11 +56,15 @@ class Subscriber:
         self._first = np.ones(len(self._tagged), bool)
         """Nodes of which nothing has come since subscribing: the server repeats the current value."""
         self._heard_ms = 0
+        self._safe_ms = 0
+        """Up to here everything is in Kafka or on disk, but for what is still being caught up with."""
+        self._behind = 0
         self._catching_up: threading.Thread | None = None
 
     def run(self, sink: Sink, stop: threading.Event) -> None:
         """As `sources.live.LiveSource.run` says."""
         failures = 0
+        self._safe_ms = int(sink.kept.get("safe_ms", 0))
         try:
             while not stop.is_set():
                 began_ms = _now_ms()
@@ -82,7 +89,7 @@ class Subscriber:
         found = find_nodes(self._connection, self._tagged, self._source)
         absent = dict(found.absent)
         self._first[:] = True
-        heard_ms, last_ts = self._heard_ms, self._last_ts.copy()
+        safe_ms, last_ts = self._safe_ms, self._last_ts.copy()
 
         async def session(client: Client) -> None:
             subscription = Subscription(client, self._source.bridge, REQUEST_S)
@@ -91,8 +98,9 @@ class Subscriber:
             if absent and self._source.missing == "refuse":
                 raise refused_nodes(self._source, self._tagged, absent)
             sink.say(f"{self._source.endpoint}: subscribed to {len(found.ids) - len(absent):,} nodes")
-            if heard_ms:
-                span = Span(heard_ms - BEFORE_MS, _now_ms())
+            if safe_ms and self._history is not None:
+                span = Span(max(0, safe_ms - BEFORE_MS), _now_ms() + AHEAD_MS)
+                self._behind += 1
                 self._catching_up = threading.Thread(target=self._catch_up, args=(span, last_ts, sink), daemon=True)
                 self._catching_up.start()
             async for published in subscription.published(stop):
@@ -131,25 +139,35 @@ class Subscriber:
             self._first[handle] = False
         index, ts, value = handle[kept], ts[kept], value[kept]
         self._last_ts[index], self._last_value[index] = ts, value
-        sink.put(Batch(self._series, index, ts, value), tally)
+        safe_ms = min(_now_ms(), int(ts.max())) if len(ts) else 0
+
+        def settled() -> None:
+            if safe_ms > self._safe_ms and not self._behind:
+                self._safe_ms = safe_ms
+                sink.keep({"safe_ms": safe_ms})
+
+        sink.put(Batch(self._series, index, ts, value), tally, settled)
 
     def _catch_up(self, span: Span, last_ts: np.ndarray, sink: Sink) -> None:
         """Read what was missed from the server's history: what is later than the last value of each node."""
-        if self._history is None:
-            return
+        history = self._history
+        assert history is not None  # noqa: S101 - for the type checker: otherwise it is not called
         after = dict(zip(self._series, last_ts.tolist(), strict=True))
         tally, pace = Tally(), Pace(self._source.pace)
         try:
-            for first in range(span.start_ms, span.end_ms, PIECE_MS):
-                piece = Span(first, min(span.end_ms, first + PIECE_MS))
-                for batch in self._history.read(piece, tally, pace):
+            for _, batches in SpanWidth(PIECE_MS).read(span, lambda piece: [*history.read(piece, tally, pace)]):
+                for batch in batches:
                     limits = np.array([after[series] for series in batch.series], np.int64)
                     new = batch.ts > limits[batch.index] if len(batch.series) else np.zeros(0, bool)
                     sink.put(Batch(batch.series, batch.index[new], batch.ts[new], batch.value[new]), Tally())
         except EugenieError as error:
             tally.gap(f"what was missed {_when(span)} could not be read: {error.reason}")
             sink.say(tally.gaps[-1])
-        sink.put(Batch.of(()), tally)
+
+        def caught_up() -> None:
+            self._behind -= 1
+
+        sink.put(Batch.of(()), tally, caught_up)
 
 
 def _now_ms() -> int:
@@ -157,5 +175,6 @@ def _now_ms() -> int:
 
 
 def _when(span: Span) -> str:
-    first, last = (np.datetime64(ms, "ms").astype("M8[s]") for ms in (span.start_ms, span.end_ms))
+    ends = (span.start_ms, min(span.end_ms, _now_ms()))
+    first, last = (np.datetime64(ms, "ms").astype("M8[s]") for ms in ends)
     return f"between {first}Z and {last}Z"

@@ -40,7 +40,9 @@ from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.importer import importer_of
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.plan import shown_span
+from eugenie_cli.sources.windows.polling import polled
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
+from eugenie_cli.sources.windows.seen_rows import SeenRows
 
 LONG_PARTS = ("ts", "asset", "sensor", "tag", "value", "quality")
 WIDE_PARTS = ("ts", "asset", "quality")
@@ -72,6 +74,7 @@ class SqlReader:
         self._database: Database = open_database(source, site)
         self._what = f"table {source.table}" if source.table is not None else "the query"
         self._known: Shape | None = None
+        self.seen: SeenRows | None = None
 
     def settings(self) -> Mapping[str, Any]:
         """The mapping and the query; not the server, so that a database may move."""
@@ -100,6 +103,8 @@ class SqlReader:
                 f"{self._database.where}: {self._what} has more than {shape.most:,} rows in {shown_span(span)}",
                 "read fewer columns or tags with this source, by a `query`, and others with another",
             )
+        if self.seen is not None:
+            batches = [self.seen.new(batch) for batch in batches]
         yield from shape.rows.read(batches, shape.time, span, tally)
 
     def browse(self, pattern: str | None, pace: Pace) -> Iterator[Browsed]:
@@ -228,3 +233,4 @@ class SqlReader:
 
 
 sql_importer = importer_of(SqlReader)
+sql_live = polled(SqlReader)

@@ -13,6 +13,7 @@ from eugenie_cli.masking import remember
 from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import Label
 from eugenie_cli.site.readings_mapping import ReadingsMapping
+from eugenie_cli.site.source_bridge import PollingBridge
 from eugenie_cli.site.source_types import SourceType
 from eugenie_cli.site.source_windows import WindowSettings
 from eugenie_cli.sources.sql.select import problem_of_select
@@ -34,6 +35,7 @@ class DatabaseSettings(WindowSettings):
     url: str = Field(description=f"{_FORMS}; options of the driver follow a ?, such as ?sslmode=verify-full")
     username: str | None = Field(None, description="a user that may only read")
     password: SecretStr | None = None
+    bridge: PollingBridge = PollingBridge()
 
     @field_validator("url")
     @classmethod
@@ -114,4 +116,6 @@ class SqlSettings(DatabaseSettings):
         return self.model_dump(mode="json", include={"table", "query", "bounds", "readings"}, exclude_none=True)
 
 
-SOURCE_TYPE = SourceType("sql", SqlSettings, "eugenie_cli.sources.sql.reader:sql_importer")
+SOURCE_TYPE = SourceType(
+    "sql", SqlSettings, "eugenie_cli.sources.sql.reader:sql_importer", live="eugenie_cli.sources.sql.reader:sql_live"
+)

@@ -90,7 +90,7 @@ def test_what_is_closed_waits_for_the_next_run(tmp_path):
         outbox.put([(b"a", str(number).encode())])
     outbox.delivered(outbox.take())
     outbox.take()
-    assert outbox.close() == 4
+    assert outbox.close() == (4, 0)
     again = Outbox(Spool(tmp_path, 10**6), 2.0)
     assert again.readings == 4
     assert drained(again) == [1, 2, 3, 4]
@@ -124,10 +124,87 @@ def test_a_full_disk_loses_what_comes_and_keeps_what_is_stored(tmp_path, monkeyp
     def full(content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(outbox.spool, "append", lambda content, readings: full(content))
+    monkeypatch.setattr(outbox.spool, "append", lambda content, readings, may_push_out: full(content))
     outbox.put([(b"a", b"1")])
-    assert outbox.lost == 1
+    assert (outbox.lost, outbox.full) == (1, "No space left on device")
     assert drained(outbox) == [0]
+
+
+def test_a_full_disk_loses_nothing_that_memory_has_room_for(tmp_path, monkeypatch):
+    outbox, settled = Outbox(Spool(tmp_path, 10**6), 0.0, memory=2), []
+    append = outbox.spool.append
+
+    def full(content, readings, may_push_out):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(outbox.spool, "append", full)
+    for number in range(4):
+        outbox.put([(b"a", b"%d" % number)], lambda number=number: settled.append(number))
+        outbox.keep()
+    assert (outbox.lost, settled) == (2, [0, 1])
+    monkeypatch.setattr(outbox.spool, "append", append)
+    outbox.keep()
+    assert (outbox.full, settled) == (None, [0, 1, 2, 3])
+    assert drained(outbox) == [2, 3]
+
+
+@pytest.mark.parametrize("limit", [1, 10**6])
+def test_a_source_that_waits_loses_nothing_for_want_of_room(tmp_path, monkeypatch, limit):
+    """Neither when the store is full, nor when the disk is."""
+    outbox, settled = Outbox(Spool(tmp_path, limit), 2.0, memory=3, waits=True), []
+
+    def put(number):
+        outbox.put([(b"a", b"%d" % number)], lambda: settled.append(number))
+
+    if limit > 1:
+
+        def full(content, readings, may_push_out):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(outbox.spool, "append", full)
+    count = 0
+    while outbox.has_room:
+        put(count)
+        count += 1
+    outbox.keep()
+    assert outbox.full in ("the store is full", "No space left on device")
+    assert settled == list(range(outbox.spool.readings))
+    if limit > 1:
+        assert outbox.close() == (0, count)
+    else:
+        assert drained(outbox) == list(range(count))
+        assert settled == list(range(count))
+    assert outbox.lost == 0
+
+
+@pytest.mark.slow
+@given(steps=STEPS, memory=st.sampled_from([0, 1, 3, 100]), waits=st.booleans(), limit=st.sampled_from([1, 200, 10**6]))
+def test_batches_settle_in_their_order_when_they_are_safe(steps, memory, waits, limit):
+    """What is settled has been delivered, is on disk, or was given up, which only happens if the source cannot wait."""
+    with tempfile.TemporaryDirectory() as folder:
+        now, settled, taken, delivered, number = [0.0], [], [], set(), 0
+        outbox = Outbox(Spool(Path(folder), limit), 2.0, memory, clock=lambda: now[0], waits=waits)
+        for step in steps:
+            now[0] += 0.5
+            if step == "put" and (outbox.has_room or not waits):
+                outbox.put([(b"a", b"%d" % number)] * (number % 3 > 0), lambda number=number: settled.append(number))
+                number += 1
+            elif step == "take" and (batch := outbox.take()) is not None:
+                taken.append(batch)
+            elif step == "deliver" and taken:
+                done = taken.pop(0)
+                outbox.delivered(done)
+                delivered.add(int(done.records[0][1]))
+            elif step == "late":
+                now[0] += 3.0
+                outbox.keep()
+        assert settled == list(range(len(settled)))
+        outbox.spool.close()
+        on_disk = set(drained(Outbox(Spool(Path(folder), 10**6), 2.0)))
+        unsafe = {one for one in settled if one % 3 > 0} - delivered - on_disk
+        outbox.keep()
+        assert len(unsafe) == 0 or (not waits and outbox.lost > 0)
+        assert outbox.lost == 0 or not waits
 
 
 VALUES = st.floats(allow_infinity=False, width=64)

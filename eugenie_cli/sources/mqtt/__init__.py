@@ -1,0 +1,1 @@
+"""Sources of type `mqtt`: messages of a broker, plain or Sparkplug B, as they are published."""
