@@ -1,0 +1,219 @@
+"""Where the table of a text is: lines above it, the header, rows between the header and the readings, comments."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.sources.csv.unread_lines import ANNOTATIONS
+from eugenie_cli.sources.look.cells import NUMBER, is_data, kind_of_cell
+from eugenie_cli.sources.look.dialect import SEPARATOR, Line
+from eugenie_cli.sources.look.findings import Notes
+from eugenie_cli.sources.look.unit_words import KNOWN_UNITS
+
+_MARKS = ("#", "*", "!", "//", "--", "%", "'")
+"""Signs that begin comments."""
+_SECTION = re.compile(r"^\[[^\[\]]{1,60}\]$")
+_SHORT_WORD = re.compile(r"^[\[(]?[^\s\d]{0,8}[\])]?$")
+"""A unit, a type or an aggregate, rather than a name."""
+
+
+@dataclass
+class Layout:
+    """`table`: the section of that name, empty if the first line is the header; `units`: column -> unit, from a row
+    below the header; `annotated`: whether it is InfluxDB's annotated CSV.
+    """
+
+    table: dict[str, Any] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    annotated: bool = False
+
+
+def layout_of(lines: Sequence[Line], where: str, notes: Notes) -> Layout:
+    """The layout of the table in the first lines. Raises EugenieError if there are no readings."""
+    if lines and ANNOTATIONS.match(lines[0].text.lstrip("\ufeff").encode()):
+        notes.find("table", "annotated CSV of InfluxDB", "its first line")
+        return Layout(annotated=True)
+    rows = [line for line in lines if any(line.fields) and not SEPARATOR.match(line.text.lstrip("\ufeff"))]
+    first = _first_reading(rows)
+    if first is None:
+        names = ", ".join(cell for cell in (rows[0].fields if rows else ())[:6] if cell)
+        if any(NUMBER.match(cell) for line in rows[1:] for cell in line.fields):
+            raise EugenieError(
+                f"{where}: none of its rows has an instant beside a value; the first one is: {names}",
+                "export the timestamp of each reading",
+            )
+        raise EugenieError(
+            f"{where}: there are no readings below its header ({names})" if names else f"{where}: there are no rows",
+            "look at a file that has readings",
+        )
+    above, below = rows[:first], rows[first:]
+    layout = Layout()
+    marks = _comment_marks(above, below)
+    if marks:
+        layout.table["comment"] = marks[0] if len(marks) == 1 else marks
+        notes.find("comments", " ".join(marks), "lines that begin so are no rows")
+        above = [line for line in above if not _begins(line, marks)]
+        below = [line for line in below if not _begins(line, marks)]
+    width = Counter(len(line.fields) for line in below if is_data(line.fields)).most_common(1)[0][0]
+    body = next(line.fields for line in below if len(line.fields) == width)
+    header = _find_header(above, width, body, layout, notes)
+    if header is not None and "names" not in layout.table:
+        _check_width(header, body, where)
+    return layout
+
+
+def _first_reading(rows: Sequence[Line]) -> int | None:
+    """The index of the first row with readings: rows above it may have numbers and dates, but not the same cells."""
+    data = [index for index, line in enumerate(rows) if is_data(line.fields)]
+    if not data:
+        return None
+    kinds = [tuple(kind_of_cell(cell) for cell in rows[index].fields) for index in data]
+    timed = [Counter(place for place, kind in enumerate(kind) if kind in ("instant", "time")) for kind in kinds]
+    usual = sum(timed, Counter())
+    width = Counter(len(kind) for kind in kinds).most_common(1)[0][0]
+    places = {place for place, count in usual.items() if 2 * count > len(data)}
+    for index, kind in zip(data, kinds, strict=True):
+        fits = len(kind) >= width - 1 or len(data) < 3
+        if fits and (not places or any(place < len(kind) and kind[place] in ("instant", "time") for place in places)):
+            return index
+    return data[0]
+
+
+def _comment_marks(above: Sequence[Line], below: Sequence[Line]) -> list[str]:
+    """Signs with which lines begin that are neither the header nor rows."""
+    header = next((line for line in reversed(above)), None)
+    found = []
+    for mark in _MARKS:
+        marked = [line for line in (*above, *below) if _begins(line, [mark])]
+        if not marked or any(is_data(line.fields) for line in marked):
+            continue
+        others = [line for line in above if not _begins(line, [mark])]
+        if header in marked and not others:
+            continue  # a header such as `# time;flow`
+        found.append(mark)
+    return found
+
+
+def _begins(line: Line, marks: Sequence[str]) -> bool:
+    return line.text.lstrip(' \t"\ufeff').startswith(tuple(marks))
+
+
+def _find_header(above: Sequence[Line], width: int, body: Sequence[str], layout: Layout, notes: Notes) -> Line | None:
+    """Set the rows of the table: `skip`, `after`, `header`, `data` or `names`. Returns the header, if there is one."""
+    full = [line for line in above if len([cell for cell in line.fields if cell]) > 1 and len(line.fields) >= width - 1]
+    full = full or [line for line in above if len(line.fields) > 1 and len(line.fields) >= width / 2]
+    if not full:
+        _without_header(above, width, body, layout, notes)
+        return None
+    scores = [_header_score(line.fields) for line in full]
+    best = max(range(len(full)), key=lambda index: (scores[index], -index))
+    header = full[best]
+    after = [line for line in above if line.first > header.last]
+    before = [line for line in above if line.last < header.first]
+    nameless = [place for place, cell in enumerate(body) if cell and not _cell(header, place)]
+    upper = [line for line in before if any(_cell(line, place) for place in nameless)]
+    if nameless and upper and all(any(_cell(line, place) for line in upper) for place in nameless):
+        _names_from(header, upper, width, above, layout, notes)
+        return header
+    if before:
+        _skip_to(header, before[-1], layout)
+        notes.find("header", f"line {header.first}", "lines above it are no part of the table")
+    if after:
+        layout.table["data"] = 2 + len(after)
+        notes.find("rows below the header", str(len(after)), "; ".join(_shown(line) for line in after[:2]))
+        layout.units = _units(header, after)
+    return header
+
+
+def _skip_to(header: Line, last: Line, layout: Layout) -> None:
+    """Say that the table begins with the header, below `last`."""
+    if _SECTION.match(last.text.strip()) and last.last == header.first - 1:
+        layout.table["after"] = last.text.strip()
+    else:
+        layout.table["skip"] = header.first - 1
+
+
+def _names_from(
+    header: Line, upper: Sequence[Line], width: int, above: Sequence[Line], layout: Layout, notes: Notes
+) -> None:
+    """Name the columns: no single row does."""
+    names = []
+    for place in range(width):
+        cells = [_cell(header, place), *(_cell(line, place) for line in reversed(upper))]
+        names.append(next((cell for cell in cells if cell), None))
+    layout.table["skip"] = above[-1].last
+    layout.table["names"] = _distinct(names)
+    notes.find("header", f"lines {above[0].first} to {above[-1].last}", "no single line names all columns")
+
+
+def _without_header(above: Sequence[Line], width: int, body: Sequence[str], layout: Layout, notes: Notes) -> None:
+    """Name the columns of a table without a header by their cells."""
+    names: list[str | None] = []
+    while width > 1 and not body[width - 1]:
+        width -= 1
+    for place, cell in enumerate(body):
+        kind = kind_of_cell(cell)
+        if place >= width:
+            names.append(None)
+        else:
+            names.append({"instant": "time", "time": "clock", "word": "tag"}.get(kind, f"value_{place + 1}"))
+    if above:
+        layout.table["skip"] = above[-1].last
+    layout.table["names"] = _distinct(names)
+    notes.find("header", "none", "the first row has readings")
+    given = ", ".join(name or "~" for name in layout.table["names"])
+    notes.check("table", f"the file does not name its columns; they were called {given}", "write the names in `names`")
+
+
+def _check_width(header: Line, body: Sequence[str], where: str) -> None:
+    """Refuse rows that have more fields than the header: a decimal comma between commas."""
+    names = [cell for cell in header.fields if cell]
+    if len(body) > len(header.fields) + 1 or (len(body) > len(header.fields) and body[-1]):
+        raise EugenieError(
+            f"{where}: its rows have {len(body)} fields, its header has {len(names)}: a decimal sign may be the same as"
+            " the delimiter",
+            "export it with another delimiter, such as ;, or with a decimal point",
+        )
+
+
+def _header_score(fields: Sequence[str]) -> int:
+    """How many cells are names: distinct, and neither numbers nor units."""
+    names = {cell for cell in fields if cell and not NUMBER.match(cell)}
+    return 2 * len(names) - sum(_SHORT_WORD.match(cell) is not None and len(cell) < 5 for cell in names)
+
+
+def _units(header: Line, rows: Sequence[Line]) -> dict[str, str]:
+    """Column -> unit, if a row below the header has units: short words, but no numbers."""
+    for line in rows:
+        cells = {_cell(header, place): cell for place, cell in enumerate(line.fields) if cell}
+        texts = [cell.strip("[]() ") for cell in cells.values()]
+        known = sum(text in KNOWN_UNITS for text in texts)
+        if known and 2 * known >= len([text for text in texts if text]) - 2:
+            return {name: cell.strip("[]() ") for name, cell in cells.items() if cell.strip("[]() ") in KNOWN_UNITS}
+    return {}
+
+
+def _cell(line: Line, place: int) -> str:
+    return line.fields[place] if place < len(line.fields) else ""
+
+
+def _distinct(names: Sequence[str | None]) -> list[str | None]:
+    """The names, with a number after each further one of a name."""
+    seen: Counter[str] = Counter()
+    distinct: list[str | None] = []
+    for name in names:
+        if name is None:
+            distinct.append(None)
+            continue
+        seen[name] += 1
+        distinct.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return distinct
+
+
+def _shown(line: Line) -> str:
+    return line.text if len(line.text) <= 40 else f"{line.text[:40]} ..."
