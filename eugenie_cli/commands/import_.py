@@ -13,6 +13,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 
 if TYPE_CHECKING:
     from eugenie_cli.sources.browse import Browsed
+    from eugenie_cli.sources.look.looking import Look
 
 COLUMNS = (
     "source",
@@ -30,7 +31,10 @@ COLUMNS = (
 
 def import_(
     source: Annotated[
-        list[str] | None, typer.Argument(metavar="SOURCE", help="Names of sources. Default: all.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE", help="Names of sources; with --look, files. Default: all.", show_default=False
+        ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Also read unchanged files again.")] = False,
     prune: Annotated[
@@ -42,6 +46,9 @@ def import_(
     match: Annotated[
         str | None, typer.Option("--match", metavar="PATTERN", help="Only tags like 'line 1/*'; implies --browse.")
     ] = None,
+    look: Annotated[
+        bool, typer.Option("--look", help="Import nothing; look at files, and print an entry of `sources` for them.")
+    ] = False,
     site: SiteOption = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -59,6 +66,9 @@ def import_(
     from eugenie_cli.sources.tables import import_notes, import_rows
 
     console = Console()
+    if look:
+        _look(source or (), site, console, output)
+        return
     opened = open_site(site)
     if browse or match is not None:
         if source is None or len(source) != 1:
@@ -90,3 +100,46 @@ def _show(tags: Sequence[Browsed], console: Console, output: Output) -> None:
         console.json(tags)
     else:
         console.table(BROWSED, browse_rows(tags), right=BROWSED[3:4])
+
+
+def _look(files: Sequence[str], site: str | None, console: Console, output: Output) -> None:
+    from pathlib import Path
+
+    from eugenie_cli.site.load import FOLDER, open_site
+    from eugenie_cli.sources.look.looking import look
+    from eugenie_cli.sources.look.tables import plain
+
+    if not files:
+        raise EugenieError("--look needs files", "name them: eugenie import --look exports/*.csv", ExitCode.USAGE)
+    opened = open_site(site) if site is not None or any(Path(FOLDER).glob("*.y*ml")) else None
+    if opened is None:
+        found = look(files, Path.cwd(), progress=console)
+    else:
+        taken = [source.name for source in opened.sources]
+        found = look(files, opened.base, opened.timezone, taken, console)
+    if output is Output.json:
+        console.json(plain(found))
+    else:
+        show_look(found, console)
+        if found.proposals:
+            console.line(found.text.sources().removesuffix("\n"))
+    end_of_look(found)
+
+
+def show_look(found: Look, console: Console) -> None:
+    """Print what was found on stderr."""
+    from eugenie_cli.sources.look.tables import COLUMNS as FOUND
+    from eugenie_cli.sources.look.tables import finding_rows, sentences
+
+    if found.proposals:
+        Console(console.err, console.err).table(FOUND, finding_rows(found))
+    for sentence in sentences(found):
+        console.say(sentence)
+
+
+def end_of_look(found: Look) -> None:
+    """End with an exit code that says whether every file has a source that reads it."""
+    if not found.proposals:
+        raise EugenieError("no source reads any of these files", "see above why, and what to do")
+    if not found.is_right:
+        raise typer.Exit(ExitCode.PARTLY)
