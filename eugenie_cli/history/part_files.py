@@ -163,7 +163,11 @@ def _texts(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
         column = column.dictionary_encode()
     chunks = [chunk for chunk in column.unify_dictionaries().chunks if len(chunk)]  # each had one of its own
     texts = chunks[0].dictionary.to_pylist()
-    codes = [_values(chunk.indices.cast(pa.int32()), np.int32) for chunk in chunks]
+    # `cast` imports pyarrow.compute, which takes longer than reading a small file
+    indices = [
+        chunk.indices if chunk.indices.type == pa.int32() else chunk.indices.cast(pa.int32()) for chunk in chunks
+    ]
+    codes = [_values(numbers, np.int32) for numbers in indices]
     used = np.concatenate(codes) if len(codes) > 1 else codes[0]
     distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     if len(distinct) < len(texts):

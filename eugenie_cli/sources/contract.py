@@ -18,11 +18,29 @@ def fault_of_items(items: object) -> str | None:
     """What is wrong with the result of `items`; None if nothing is."""
     if not isinstance(items, Sequence):
         return f"{type(items).__name__} instead of a sequence of SourceItem"
-    for item in items:
-        if (fault := _fault_of_item(item)) is not None:
-            return fault
+    if not _are_json(items):  # one by one: which of them is at fault?
+        for item in items:
+            if (fault := _fault_of_item(item)) is not None:
+                return fault
     repeated = [key for key, count in Counter(item.key for item in items).items() if count > 1]
     return f"several items with the key {repeated[0]}" if repeated else None
+
+
+def _are_json(items: Sequence[object]) -> bool:
+    """Whether all items are as `_fault_of_item` wants them; checked together, which is several times faster."""
+    try:
+        json.dumps([(item.state, dict(item.names)) for item in items], sort_keys=True, allow_nan=False)  # type: ignore[attr-defined]
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return all(
+        type(item) is SourceItem
+        and type(item.key) is str
+        and type(item.size) in (int, float)
+        and type(item.state) is dict
+        and type(item.state.get("mtime_ns", 0)) is int
+        and all(type(name) is str for name in item.aliases)
+        for item in items
+    )
 
 
 def _fault_of_item(item: object) -> str | None:

@@ -90,10 +90,16 @@ class SourceReport:
 
     def take(self, key: str, item: Item, *, may_be_empty: bool = False) -> None:
         """Add an item that is now in the history."""
-        self.readings += item.rows
-        self.bad_quality += item.bad
-        self.repeated += sum(part.repeated for part in item.parts)
-        self.conflicts += sum(part.conflicts for part in item.parts)
+        for part in item.parts:
+            self.readings += part.rows
+            self.bad_quality += part.bad
+            self.repeated += part.repeated
+            self.conflicts += part.conflicts
+            for _, start, end in part.assets.values():
+                if self.start_ms is None or start < self.start_ms:
+                    self.start_ms = start
+                if self.end_ms is None or end > self.end_ms:
+                    self.end_ms = end
         for reason, count in item.state["rejected"].items():
             self.rejected[reason] = self.rejected.get(reason, 0) + count
         for column in item.state["unknown_columns"]:
@@ -107,11 +113,7 @@ class SourceReport:
         for reason, examples in item.state["examples"].items():
             shown = self.examples.setdefault(reason, [])
             shown.extend(examples[: max(0, EXAMPLES - len(shown))])
-        for part in item.parts:
-            for span in part.assets.values():
-                self.start_ms = span.start if self.start_ms is None else min(self.start_ms, span.start)
-                self.end_ms = span.end if self.end_ms is None else max(self.end_ms, span.end)
-        self.one_instant.extend(filter(None, [_at_one_instant(key, item) or _at_midnight(key, item)]))
+        self.one_instant.extend(filter(None, [_at_one_instant(key, item)]))
 
 
 def _other_unit(early_ms: int) -> str:
@@ -126,26 +128,25 @@ def _other_unit(early_ms: int) -> str:
 
 def _at_one_instant(key: str, item: Item) -> str | None:
     """A sentence about an item whose readings all have one instant, and several of a sensor; None for others."""
+    if sum(part.repeated for part in item.parts) < REPEATED:
+        return None
     instants = {at for part in item.parts for span in part.assets.values() for at in (span.start, span.end)}
-    if len(instants) != 1 or sum(part.repeated for part in item.parts) < REPEATED:
-        return None
-    return f"{printable(key)}: all {item.rows:,} readings are dated {instant(instants.pop())}"
-
-
-def _at_midnight(key: str, item: Item) -> str | None:
-    """A sentence about an item whose instants are dates, several of them the same for one sensor; None for others."""
-    repeated = sum(part.repeated for part in item.parts)
-    if repeated < REPEATED or "dates" not in item.state.get("companions", {}).values():
-        return None
-    return f"{printable(key)}: its instants are dates without a time of day, and {repeated:,} readings repeat one"
+    return (
+        f"{printable(key)}: all {item.rows:,} readings are dated {instant(instants.pop())}"
+        if len(instants) == 1
+        else None
+    )
 
 
 def _poor(key: str, item: Item) -> str | None:
     """A sentence about an item that gave no readings, or lost more than it gave; None for others."""
-    state, name = item.state, printable(key)
+    state = item.state
     if "records" not in state:  # imported by a version that did not count records
         return None
     records, lost, rejected = state["records"], state["lost"], sum(state["rejected"].values())
+    if item.rows and not lost and not rejected:
+        return None
+    name = printable(key)
     if not records and not item.rows and not rejected:
         return f"{name} contains no rows"
     if not item.rows and not rejected:

@@ -6,13 +6,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from eugenie_cli.history.assessment.findings import Finding, listed
-from eugenie_cli.history.assessment.measurements import Measurements
-from eugenie_cli.history.assessment.statistics import Statistics
 from eugenie_cli.history.manifest import Item, Sources
 from eugenie_cli.printable import printable
 from eugenie_cli.site.schema import Asset
+
+if TYPE_CHECKING:
+    from eugenie_cli.history.assessment.measurements import Measurements
+    from eugenie_cli.history.assessment.statistics import Statistics
 
 TAG_SIGNS = re.compile(r"\d+")
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.history.assessment.findings import Finding, Severity, instant, lasting, percent
-from eugenie_cli.history.assessment.measurements import Measurements
-from eugenie_cli.history.assessment.statistics import Statistics
+
+if TYPE_CHECKING:
+    from eugenie_cli.history.assessment.measurements import Measurements
+    from eugenie_cli.history.assessment.statistics import Statistics
 
 # Shares of the readings from which a finding is worth a line.
 MUCH_BAD, MUCH_OUTSIDE, MUCH_FLAT = 0.2, 0.05, 0.5

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,14 +17,15 @@ from eugenie_cli.progress import Advance
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.csv.files import HEAD_BYTES, marked_encoding, opened
 from eugenie_cli.sources.csv.growth import Resumption, digests, may_grow, whole_lines
-from eugenie_cli.sources.csv.lines import Decoder
-from eugenie_cli.sources.csv.reading import FileReading
 from eugenie_cli.sources.csv.settings import CsvSettings
-from eugenie_cli.sources.csv.tables import Context
 from eugenie_cli.sources.files.finding import state_of, status_of
 from eugenie_cli.sources.files.importer import FileImporter
 from eugenie_cli.sources.files.opening import opened_between
 from eugenie_cli.sources.interface import SourceItem, Tally
+
+if TYPE_CHECKING:  # what reads files takes a while to import, and is not needed if no file has changed
+    from eugenie_cli.sources.csv.lines import Decoder
+    from eugenie_cli.sources.csv.reading import FileReading
 
 BLOCK_BYTES = 4 << 20  # the fastest of 1 to 8 MiB: the fixed cost of a block is amortized, memory stays small
 
@@ -118,6 +119,9 @@ class CsvImporter(FileImporter):
             tally.gap(f"{printable(path.name)}: its last line is not complete yet; a later import reads it")
 
     def _reading(self, path: Path, tally: Tally) -> FileReading:
+        from eugenie_cli.sources.csv.reading import FileReading
+        from eugenie_cli.sources.csv.tables import Context
+
         where, mapping = printable(str(path)), self.mapping_of(path)
         context = Context(where, self._source, mapping, self._site.timezone, self._router, self._bases)
         return FileReading(context, self._decoder(path), tally, path.name)
@@ -171,6 +175,8 @@ class CsvImporter(FileImporter):
         )
 
     def _decoder(self, path: Path) -> Decoder:
+        from eugenie_cli.sources.csv.lines import Decoder
+
         try:
             return Decoder(self._encoding(path))
         except LookupError as error:

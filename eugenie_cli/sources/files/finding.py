@@ -47,7 +47,7 @@ def matching(pattern: Path) -> list[Path]:
         ) from error
     named = parts[-1] not in ("*", "**")  # `exports/*` may match folders that are not exports
     found = (
-        path for path in matches if not _is_folder(path) or path.suffix.lower() in _SUFFIXES or (named and path.suffix)
+        path for path in matches if path.suffix.lower() in _SUFFIXES or (named and path.suffix) or not _is_folder(path)
     )
     return sorted(found, key=lambda path: path.parts)  # the order of paths, many times faster
 
@@ -63,22 +63,25 @@ def status_of(path: Path) -> os.stat_result:
     """The status of a file or its archive. Raises EugenieError if it is not a regular file or cannot be accessed."""
     found = inside(path)
     path = path if found is None else found[0]
-    name = printable(str(path))
     try:
         status = path.stat()
-    except FileNotFoundError as error:
-        if path.is_symlink():
-            target = printable(str(path.readlink()))
-            raise EugenieError(
-                f"{name} is a link to {target}, which does not exist", hint="remove the link, or bring the file back"
-            ) from error
-        raise EugenieError(f"{name} is gone", hint="import again when the exports are complete") from error
     except OSError as error:
-        raise EugenieError(f"{name} cannot be read: {error.strerror}", hint=permission_hint(error)) from error
+        raise _inaccessible(path, error) from error
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
-        raise EugenieError(f"{name} is {kind}, not a file", hint="narrow the source's `path` to the files")
+        what = f"{printable(str(path))} is {kind}, not a file"
+        raise EugenieError(what, hint="narrow the source's `path` to the files")
     return status
+
+
+def _inaccessible(path: Path, error: OSError) -> EugenieError:
+    name = printable(str(path))
+    if not isinstance(error, FileNotFoundError):
+        return EugenieError(f"{name} cannot be read: {error.strerror}", hint=permission_hint(error))
+    if path.is_symlink():
+        what = f"{name} is a link to {printable(str(path.readlink()))}, which does not exist"
+        return EugenieError(what, hint="remove the link, or bring the file back")
+    return EugenieError(f"{name} is gone", hint="import again when the exports are complete")
 
 
 def permission_hint(error: OSError) -> str:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import sha256_of
@@ -20,9 +20,10 @@ from eugenie_cli.sources.files.finding import matching, state_of, without_gz
 from eugenie_cli.sources.files.names import bind_captures
 from eugenie_cli.sources.files.opening import raw_bytes
 from eugenie_cli.sources.files.settings import FileSettings
-from eugenie_cli.sources.files.tables import TableContext
 from eugenie_cli.sources.interface import SourceItem, Tally, router_of
-from eugenie_cli.sources.records.companions import bases_of
+
+if TYPE_CHECKING:  # what reads files takes a while to import, and is not needed if no file has changed
+    from eugenie_cli.sources.files.tables import TableContext
 
 
 class FileImporter:
@@ -124,6 +125,8 @@ class FileImporter:
 
     def context_of(self, path: Path) -> TableContext:
         """How the table of a file is read. Raises EugenieError if the site has no such asset."""
+        from eugenie_cli.sources.files.tables import TableContext
+
         mapping, where = self.mapping_of(path), printable(str(path))
         return TableContext(where, self._source.readings, mapping, self._site.timezone, self._router, self._bases)
 
@@ -137,6 +140,8 @@ class FileImporter:
     @cached_property
     def _bases(self) -> frozenset[str]:
         """The normalized tags and sensors, with which the names of companion columns begin or end."""
+        from eugenie_cli.sources.records.companions import bases_of
+
         return bases_of(self._known["tag"])
 
 
