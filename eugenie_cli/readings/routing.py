@@ -79,6 +79,10 @@ class Router:
             index = self._folded_tags.get((asset, tag.casefold())) if tag is not None else None
         return None if index is None else (asset, index)
 
+    def knows(self, name: str) -> bool:
+        """Whether a name is a tag or a sensor of any asset."""
+        return any(self.route(asset, None, name) is not None for asset in (None, *self._class))
+
     def _exact(self, asset: str | None, sensor: str | None, tag: str | None) -> tuple[str, int] | None:
         if asset is None:
             return self._by_tag_alone.get(tag) if sensor is None and tag is not None else None

@@ -107,6 +107,11 @@ def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> 
         if report.moved:
             items = counted(report.moved, "item")
             yield f"{report.source}: {items} known under another path or name, not imported twice"
+        if report.readings == report.bad_quality and report.readings > 1:
+            yield (
+                f"{report.source}: all {report.readings:,} readings are of bad quality: check `quality` (its path,"
+                " scheme and lists) and `value`"
+            )
         yield from _overlap_notes(report)
         yield from (f"{report.source}: {note}" for note in _column_notes(report))
         for reason, examples in sorted(report.examples.items()):
@@ -149,8 +154,13 @@ _COLUMN_KINDS = {
     " columns `columns: {repeat: [tag, value]}`",
     "fraction": "look like a part of the instant that is not read: milliseconds are named last, `ts: {path: [...,"
     " Millitm]}`; WinCC's Time_ms is an instant by itself, `ts: {path: Time_ms, unit: wincc}`",
+    "zone": "have local times and a zone in their name: if it is not the site's, set `timezone` of `ts`, such as UTC or"
+    " Etc/GMT-1 (for GMT+01:00)",
+    "units": "have several units of one tag: its values are mixed. Divide the source, and give `units` to each",
     "dates": "have dates without a time of day, which is read as midnight: if the time is in a column of its own, name"
     " both, `ts: {path: [Date, Time]}`",
+    "inverted": "are true for bad values by their name, and `scheme: boolean` takes true for good: if so, set `good:"
+    " [0, false]` and `bad: [1, true]` in `quality`",
     "letters": "look like the quality of a row in FactoryTalk's data logs: map it, `quality: {path: ..., scheme:"
     " factorytalk}`, or values are imported without it",
     "row": "look like the quality of a row: map it as `quality` (path, scheme), or values are imported without it",

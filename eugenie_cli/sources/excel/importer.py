@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -26,6 +28,7 @@ from eugenie_cli.sources.interface import Tally
 BATCH_ROWS = 5_000  # rows converted at a time
 SEARCHED_ROWS = 100  # rows among which the header is searched
 SHOWN_CELLS = 8
+_SLASHES = re.compile(r"\s*\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}(?!\d)")
 
 
 class ExcelImporter(WholeFileImporter):
@@ -43,6 +46,7 @@ class ExcelImporter(WholeFileImporter):
             place = f"{printable(path.name)}:{printable(sheet.name)}"
             reading = TableReading(context, names, tally)
             yield from reading.batches(_located(sheet, header, names, context, place))
+            _note_mixed_instants(sheet, header, names, context, tally)
 
     def _find(self, book: Workbook, context: TableContext) -> tuple[Sheet, int, list[str]]:
         """(the sheet, the number of its header's last row, the names of its columns)."""
@@ -112,6 +116,23 @@ def _located(
     while chunk := list(islice(rows, BATCH_ROWS)):
         for numbers, batch in batches_of(chunk, names, instants, texts):
             yield batch, partial(_place, place, numbers)
+
+
+def _note_mixed_instants(sheet: Sheet, header: int, names: Sequence[str], context: TableContext, tally: Tally) -> None:
+    """Say that a column has both dates and texts of dates. Excel makes 03/04 a date by the language of the machine, and
+    leaves 13/04 as text if it reads the month first: then the dates have day and month exchanged.
+    """
+    for path in paths_of(context.mapping["ts"]):
+        column = names.index(path)
+        cells = [cells[column] for number, cells in sheet.rows() if number > header and column < len(cells)]
+        dates = sum(isinstance(cell, dt.date) for cell in cells)
+        texts = [cell for cell in cells if isinstance(cell, str) and _SLASHES.match(cell)]
+        if dates and texts:
+            tally.gap(
+                f"{printable(sheet.name)}: the column {path!r} has {dates:,} dates and {len(texts):,} texts such as"
+                f" {printable(texts[0], 40)!r}: if Excel opened a CSV file, it may have exchanged day and month in the"
+                " dates; import the CSV file itself"
+            )
 
 
 def _place(sheet: str, numbers: Sequence[int], record: int) -> str:

@@ -41,6 +41,26 @@ _NUMBER = r"^\s*[+-]?[0-9]+(?:[.,][0-9]+)?\s*$"
 _FRACTIONS = frozenset(
     {"millitm", "milli", "millis", "millisecond", "milliseconds", "millisec", "msec", "ms", "timems"}
 )
+_UNITS = frozenset(
+    [
+        "unit",
+        "units",
+        "uom",
+        "einheit",
+        "engunit",
+        "engunits",
+        "engineeringunits",
+        "unitsabbreviation",
+        "birim",
+        "unite",
+    ]
+)
+_BAD_IF_TRUE = frozenset(
+    {"bad", "isbad", "badflag", "badquality", "invalid", "isinvalid", "fault", "error", "questionable"}
+)
+_MOST_UNITS = 10_000  # tags
+_ZONE = re.compile(r"(?:UTC|GMT)(?: ?[+-] ?\d{1,2}(?::?\d{2})?)?(?![A-Za-z])|[+-]\d{2}:\d{2}|\b(?:CES?T|MES?Z)\b")
+_OFFSET = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?|[A-Z]{3,4})$"
 _LETTERS = frozenset("DESU")
 _ROW_QUALITY = frozenset({*_QUALITY, "isgood", "goodquality", "dataquality", "qualitystatus"})
 
@@ -63,6 +83,12 @@ class ColumnNotes:
         self._unread = self._unknown or [c for c in reader.unread() if c not in self._row_quality]
         self._tagged: dict[str, bool] = {}
         self._letters: dict[str, bool] = {}
+        self._zoned = dict.fromkeys(_zoned(readings, reader.timezone), False)
+        parts = (readings.asset, readings.sensor, readings.tag)
+        self._labels = [path for part in parts if part is not None for path in part.all_paths if path in self._names]
+        self._units = {c: dict[str, str]() for c in reader.unread() if _squeezed(c) in _UNITS}
+        self._mixed: set[str] = set()
+        self._inverted = _inverted(readings)
 
     def inspect(self, records: pa.RecordBatch) -> None:
         """Note which unnamed columns contain values (a delimiter at the end of each line makes an empty one), which
@@ -70,6 +96,10 @@ class ColumnNotes:
         """
         for column in self._row_quality:
             self._letters[column] = self._letters.get(column, True) and _has_letters(self._cells(records, column))
+        for column in self._zoned:
+            self._zoned[column] |= _is_local(self._cells(records, column))
+        for column in self._units:
+            self._inspect_units(records, column)
         self._inspect_values(records)
         self._inspect_tags(records)
         for column, kind in self._companions.items():
@@ -80,6 +110,17 @@ class ColumnNotes:
 
     def _cells(self, records: pa.RecordBatch, column: str) -> pa.Array:
         return records.column(self._names.index(column)).slice(0, FEW)
+
+    def _inspect_units(self, records: pa.RecordBatch, column: str) -> None:
+        """Note a column of units that has several of one tag: its values would be mixed."""
+        cells = [records.column(self._names.index(name)) for name in (*self._labels, column)]
+        units = self._units[column]
+        if column in self._mixed or len(units) > _MOST_UNITS or not all(map(is_text, cells)):
+            return
+        for pair in pc.unique(pc.binary_join_element_wise(*cells, "\0")).to_pylist():
+            tag, _, unit = (pair or "").rpartition("\0")
+            if unit.strip() and units.setdefault(tag, unit.strip()) != unit.strip():
+                self._mixed.add(column)
 
     def _inspect_values(self, records: pa.RecordBatch) -> None:
         """Keep the columns that have a number only where the value's columns are empty: `intvalue` of Ignition."""
@@ -113,6 +154,8 @@ class ColumnNotes:
         kinds |= {column: "value" for column, is_value in self._others.items() if is_value}
         kinds |= {column: "tags" for column, has_tags in self._tagged.items() if has_tags}
         kinds |= dict.fromkeys(self._reader.only_dates, "dates") | dict.fromkeys(self._fractions, "fraction")
+        kinds |= {column: "zone" for column, is_local in self._zoned.items() if is_local}
+        kinds |= dict.fromkeys(self._mixed, "units") | dict.fromkeys(self._inverted, "inverted")
         kinds |= {column: "letters" if self._letters.get(column) else "row" for column in self._row_quality}
         tally.companions |= kinds
         told = {
@@ -129,6 +172,30 @@ def _is_nothing(column: pa.Array) -> pa.BooleanArray:
     if not is_text(column):
         return blank
     return pc.or_(blank, pc.is_in(pc.utf8_lower(column), pa.array(["null", "nan", "\\n", "none", "(null)"])))
+
+
+def _inverted(readings: ReadingsMapping) -> tuple[str, ...]:
+    """The column of a quality that is true for bad values by its name, and is read as true for good ones."""
+    quality = readings.quality
+    if quality is None or quality.scheme != "boolean" or quality.good or quality.bad:
+        return ()
+    return tuple(path for path in quality.all_paths if _squeezed(path) in _BAD_IF_TRUE)
+
+
+def _zoned(readings: ReadingsMapping, timezone: str) -> Iterable[str]:
+    """The columns of local times whose names state a zone, which may be another one than that of the mapping."""
+    ts = readings.ts
+    if ts.timezone is not None or ts.unit in ("s", "ms", "us", "ns"):
+        return ()
+    named = [(path, found[0]) for path in ts.all_paths if (found := _ZONE.search(path))]
+    return [path for path, zone in named if not (timezone == "UTC" and zone in ("UTC", "GMT"))]
+
+
+def _is_local(cells: pa.Array) -> bool:
+    """Whether instants have no offset of their own."""
+    if not is_text(cells):
+        return not (pa.types.is_timestamp(cells.type) and cells.type.tz is not None)
+    return not pc.any(pc.match_substring_regex(cells, _OFFSET)).as_py()
 
 
 def _has_letters(cells: pa.Array) -> bool:

@@ -53,18 +53,17 @@ class RecordReader:
 
     def __init__(self, mapping: Mapping[str, Any], timezone: str, router: Router, columns: Iterable[str]) -> None:
         self.columns = tuple(columns)
-        self._mapping = mapping
+        self._mapping, self.timezone, ts = mapping, timezone, mapping["ts"]
         self._router = router.ignoring_case() if mapping.get("case") == "ignore" else router
-        ts = mapping["ts"]
+        self.has_tag = self._router.knows
         self._record = compile_mapping(mapping, timezone)
         # a typed instant is shown in ISO 8601 where it is rejected, whatever the format of texts
-        typed = {**ts, "unit": "iso", "format": None, "formats": ()}
-        self._typed_record = compile_mapping({**mapping, "ts": typed}, timezone)
+        typed = {"ts": {**ts, "unit": "iso", "format": None, "formats": ()}}
+        self._typed_record = compile_mapping({**mapping, **typed}, timezone)
         self._times = InstantsOfRecords(ts, timezone)
-        self._rules = CellRules(mapping)
+        self._rules, self._wide = CellRules(mapping), mapping["shape"] == "wide"
         self._routes = Routes(self._router)
         self._conversions = conversions(mapping["value"], self._router, lambda: self._routes.series)
-        self._wide = mapping["shape"] == "wide"
         self._tag_columns = TagColumns(mapping)
         self._shared = self._tag_columns.shared
         self._measured = tuple(c for c in self.columns if c not in self._shared and c not in mapping["ignore"])
@@ -80,12 +79,8 @@ class RecordReader:
 
     @property
     def is_nameless(self) -> bool:
-        """Whether a wide table has no column of a sensor or tag."""
+        """Whether a wide table has no column of a tag."""
         return self._wide and not self._measurements
-
-    def has_tag(self, name: str) -> bool:
-        """Whether a name is a tag or sensor of an asset of the site."""
-        return any(self._router.route(asset, None, name) for asset in (None, *self._router.assets))
 
     @property
     def only_dates(self) -> tuple[str, ...]:
@@ -143,7 +138,7 @@ class RecordReader:
             fields = {name: text for name, text in fields.items() if name in self._shared or name in shown}
         for outcome in (self._typed_record if is_typed(times) else self._record)(fields):
             if isinstance(outcome, Rejected):
-                return unclear(outcome.detail) if self._mapping["ts"].get("ambiguous") == "order" else outcome.detail
+                return unclear(outcome.detail, self._mapping["ts"])
             named = {"asset": outcome.asset, "sensor": outcome.sensor, "tag": outcome.tag}
             if self._router.route(**named) is None:
                 return "the site has no " + ", ".join(f"{what} {name!r}" for what, name in named.items() if name)

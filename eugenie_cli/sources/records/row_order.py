@@ -8,6 +8,9 @@ or if only that makes all of them equally far apart; otherwise the rows do not s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,10 +23,10 @@ NEAR_MS = 600_000
 """Rows less than this apart follow each other: between them, no hour is missing."""
 
 
-def unclear(detail: str) -> str:
-    """The explanation of a rejection, where the order of rows was to show which of two instants is meant."""
+def unclear(detail: str, ts: Mapping[str, Any]) -> str:
+    """The explanation of a rejection; another one if the order of rows was to show which of two instants is meant."""
     twice, sign, _ = detail.partition(": send an offset")
-    return twice + UNCLEAR if sign and "occurs twice" in twice else detail
+    return twice + UNCLEAR if sign and "occurs twice" in twice and ts.get("ambiguous") == "order" else detail
 
 
 class RowOrder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import pytest
 from openpyxl import Workbook
@@ -62,6 +63,31 @@ def test_a_row_above_the_readings_is_not_lost_unseen(tmp_path, text, source, lin
         (f"ts,Time_ms,tag,value\n{A},46035208333,PT-2,2\n", LONG, "path: Time_ms, unit: wincc.*: Time_ms$"),
         (f"ts,tag,value,Status\n{A},PT-2,2,\n{B},PT-2,0,U\n", LONG, "scheme: factorytalk.*: Status$"),
         (f"ts,tag,value,Status\n{A},PT-2,2,G\n{B},PT-2,0,U\n", LONG, "quality of a row: map it.*: Status$"),
+        (
+            f"ts,tag,value,Unit\n{A},PT-2,2,bar\n{A},FT-2,1,l/h\n{B},PT-2,2000,mbar\n",
+            LONG,
+            "several units of one tag.*: Unit$",
+        ),
+        (
+            f"ts,tag,value,Bad\n{A},PT-2,2,0\n",
+            {**LONG, "quality": {"path": "Bad", "scheme": "boolean"}},
+            "true for bad values.*`bad: .*: Bad$",
+        ),
+        (
+            f"ts,tag,value,q\n{A},PT-2,2,1\n{B},PT-2,3,1\n",
+            {**LONG, "quality": {"path": "q", "scheme": "opcda"}},
+            "all 2 readings are of bad quality: check `quality`",
+        ),
+        (
+            "Time (UTC),FT-2\n2026-01-03 06:00:00,1\n",
+            {"shape": "wide", "ts": {"path": "Time (UTC)"}},
+            r"a zone in their name.*`timezone` of `ts`.*: Time \(UTC\)$",
+        ),
+        (
+            "Time; GMT+02:00,FT-2\n2026-01-03 06:00:00,1\n",
+            {"shape": "wide", "ts": {"path": "Time; GMT+02:00"}},
+            r"a zone in their name.*: Time; GMT\+02:00$",
+        ),
         (f"time,ft-2,FT-2\n{A},1,1\n", WIDE, "almost match a tag.*`case: ignore`.*: ft-2$"),
     ],
 )  # fmt: skip
@@ -119,11 +145,41 @@ def test_an_implausible_instant_gets_the_unit_in_which_it_is_plausible(tmp_path,
         f"ts,tag,value,batch\n{A},FT-2,2.5,7\n{A},PT-2,,1\n",  # a number beside every value
         f"ts,tag,value,remark\n{A},FT-2,2.5,\n{A},PT-2,,no answer\n",
         f"ts,tag,value,other\n{A},FT-2,2.5,\n{A},PT-2,,\n",
+        f"ts,tag,value,Unit\n{A},PT-2,2,bar\n{A},FT-2,1,l/h\n{B},PT-2,2,\n",  # each tag has one
     ],
 )
-def test_a_column_that_is_no_value_is_not_named(tmp_path, text):
+def test_a_column_that_is_no_part_of_a_reading_is_not_named(tmp_path, text):
     _, notes = imported(tmp_path, text, LONG)
-    assert not [note for note in notes if "column of the value" in note]
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "more"),
+    [
+        ("Time (UTC)", A, {}),  # it has an offset
+        ("Time (UTC)", "2026-01-03 06:00:00", {"timezone": "UTC"}),
+        ("Time, GMT", "1767420000", {"unit": "s"}),
+        ("Recorded", "2026-01-03 06:00:00", {}),
+    ],
+)
+def test_a_zone_in_a_name_that_the_instants_do_not_need_is_not_named(tmp_path, column, text, more):
+    _, notes = imported(tmp_path, f'"{column}",FT-2\n{text},1\n', {**WIDE, "ts": {"path": column, **more}})
+    assert notes == []
+
+
+def test_dates_that_excel_may_have_exchanged_are_said(tmp_path):
+    (tmp_path / "exports").mkdir()
+    workbook = Workbook()
+    for row in (["time", "FT-2"], [datetime(2026, 3, 1, 5), 1], ["13/01/2026 05:00:00", 2]):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "exports" / "a.xlsx")
+    readings = {"shape": "wide", "ts": {"path": "time", "format": "%d/%m/%Y %H:%M:%S"}}
+    site = pump_site(tmp_path, [{"name": "s", "type": "excel", "path": "exports/*", "readings": readings}])
+    (report,) = import_sources(site)
+    assert report.readings == 2
+    assert any(
+        "'time' has 1 dates and 1 texts such as '13/01/2026 05:00:00'" in note for note in import_notes([report])
+    )
 
 
 def test_dates_whose_time_is_elsewhere_are_said_first(tmp_path):
