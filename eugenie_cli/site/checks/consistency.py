@@ -54,7 +54,8 @@ def check(parts: Parts) -> Iterator[Finding]:
     for name, asset in parts.assets.items():
         if asset is not None:
             yield from _asset(("assets", name), asset, parts.classes)
-    yield from _tags_of_two_assets(parts.assets)
+    if not parts.sources or _has_tags_alone(parts):
+        yield from _tags_of_two_assets(parts.assets)
     for path, message in check_engines(parts):
         yield Finding(path, message)
 
@@ -195,6 +196,14 @@ def _tags_of_one_asset(path: Path, asset: Asset, equipment: EquipmentClass) -> F
         if other != sensor:
             at = sensor if sensor in asset.tags else other
             yield Finding((*path, "tags", at), f"{tag} is the tag of {other if at == sensor else sensor} too")
+
+
+def _has_tags_alone(parts: Parts) -> bool:
+    """Whether readings from anywhere have a tag and no asset, so that a tag must belong to one asset."""
+    mappings = [source.mapping_to_check() for source in parts.sources if source is not None]
+    if parts.kafka is not None:
+        mappings.append(parts.kafka.readings)
+    return any(not isinstance(mapping, ReadingsMapping) or mapping.asset is None for mapping in mappings)
 
 
 def _tags_of_two_assets(assets: Mapping[str, Asset | None]) -> Findings:

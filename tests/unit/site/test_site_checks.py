@@ -374,3 +374,25 @@ def test_a_running_rule_names_a_sensor_of_the_class(problems):
     (reported,) = problems(document % "curent", whole=True)
     assert "classes.c.running.sensor: there is no sensor curent" in reported
     assert "current" in reported.split("curent", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "shared"),
+    [
+        ("readings: {shape: wide, ts: {path: t}, asset: {file: '{stem}'}}", False),
+        ("readings: {ts: {path: t}, asset: {path: a}, tag: {path: n}, value: {path: v}}", False),
+        ("readings: {shape: wide, ts: {path: t}}", True),
+        ("readings: {ts: {path: t}, tag: {path: n}, value: {path: v}}", True),
+    ],
+)
+def test_assets_may_share_tags_if_all_readings_name_their_asset(problems, source, shared):
+    """Exports of machines of one kind have the same columns, and their files say which machine it is."""
+    reported = problems(
+        f"""site: p
+sources: [{{name: x, type: csv, path: x.csv, {source}}}]
+classes: {{c: {{sensors: [{{name: s}}]}}}}
+assets: {{a: {{class: c, tags: {{s: "P [bar]"}}}}, b: {{class: c, tags: {{s: "P [bar]"}}}}}}""",
+        whole=True,
+    )
+    assert ("assets.b.tags.s: P [bar] is the tag of a's s too" in " ".join(reported)) == shared
+    assert shared or not reported
