@@ -59,6 +59,7 @@ class Subscription:
         """The values of each publication, in order; nothing for a sign of life. Raises when the server is silent."""
         loop = asyncio.get_running_loop()
         waiting = {self._request() for _ in range(AHEAD)}
+        done: set[asyncio.Task[Any]] = set()
         heard = loop.time()
         try:
             while not stop.is_set():
@@ -74,7 +75,7 @@ class Subscription:
         finally:
             for task in waiting:
                 task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+            await asyncio.gather(*waiting, *done, return_exceptions=True)  # asyncio would print each one's exception
 
     def _request(self) -> asyncio.Task[Any]:
         request = ua.PublishRequest()
