@@ -124,7 +124,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,1
 
 def on_one_line(given: Any) -> Any:
     """Replaces line breaks in a name with blanks, as in headers of imported files (Excel writes such headers)."""
-    return re.sub(r"\s*[\r\n]+\s*", " ", given) if isinstance(given, str) else given
+    if not isinstance(given, str) or not ("\n" in given or "\r" in given):
+        return given
+    return re.sub(r"\s*[\r\n]+\s*", " ", given)
 
 
 def _tab(given: Any) -> Any:

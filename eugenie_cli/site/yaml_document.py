@@ -18,7 +18,25 @@ from eugenie_cli.site.yaml_limits import beyond_limits
 Plain = Any
 """None, str, or lists and dicts of these."""
 
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C parser, if PyYAML was built with it
+_PARSER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C parser, if PyYAML was built with it
+
+
+class _Loader(_PARSER):  # type: ignore[misc]
+    """Without the search for resolvers, of which there are none, at each of perhaps 100,000 nodes."""
+
+    def descend_resolver(self, _node: object, _index: object) -> None: ...
+
+    def ascend_resolver(self) -> None: ...
+
+    def resolve(self, kind: type[yaml.Node], _value: object, _implicit: object) -> str:
+        return _DEFAULT_TAGS[kind]
+
+
+_DEFAULT_TAGS: dict[type[yaml.Node], str] = {
+    yaml.ScalarNode: yaml.BaseLoader.DEFAULT_SCALAR_TAG,
+    yaml.SequenceNode: yaml.BaseLoader.DEFAULT_SEQUENCE_TAG,
+    yaml.MappingNode: yaml.BaseLoader.DEFAULT_MAPPING_TAG,
+}
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
 _NULLS = ("", "~", "null", "Null", "NULL")
 _MERGE = "<<"
@@ -31,8 +49,8 @@ class Document:
     """The values of a file and the position of each. Paths are tuples of keys and list indices."""
 
     value: Plain = None
-    values: dict[Path, Position] = field(default_factory=dict)
-    keys: dict[Path, Position] = field(default_factory=dict)
+    values: dict[Path, yaml.Mark] = field(default_factory=dict)
+    keys: dict[Path, yaml.Mark] = field(default_factory=dict)
     containers: set[Path] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     written: dict[Path, str] = field(default_factory=dict)
@@ -43,9 +61,9 @@ class Document:
         for length in range(len(path), -1, -1):
             at = path[:length]
             if at in self.keys and (key or at in self.containers):
-                return self.keys[at]
+                return _position(self.keys[at])
             if at in self.values:
-                return self.values[at]
+                return _position(self.values[at])
         return Position(1, 1)
 
     def has(self, path: Path) -> bool:
@@ -56,11 +74,11 @@ def parse(text: str) -> Document:
     """YAML text -> Document, with syntax errors, duplicate keys, tags and `yaml_limits` among its problems."""
     document = Document()
     try:
-        beyond = beyond_limits(text, _LOADER)
+        beyond = beyond_limits(text, _PARSER)
         if beyond is not None:
             document.problems.append(beyond)
             return document
-        node = yaml.compose(text, Loader=_LOADER)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         document.problems.append(_syntax_problem(text, error))
         return document
@@ -95,7 +113,7 @@ class _Builder:
 
     def build(self, node: yaml.Node, path: Path) -> Plain:
         document = self.document
-        document.values.setdefault(path, _position(node.start_mark))
+        document.values.setdefault(path, node.start_mark)
         if node.tag not in _TAGS:
             self.problem(node, path, f"the tag {node.tag} is not supported")
             return None
@@ -129,9 +147,9 @@ class _Builder:
             at = (*path, key)
             if key in own:
                 first = self.document.keys[at]
-                self.problem(key_node, at, f"duplicate key, first used in line {first.line}")
+                self.problem(key_node, at, f"duplicate key, first used in line {_position(first).line}")
                 continue
-            self.document.keys[at] = _position(key_node.start_mark)
+            self.document.keys[at] = key_node.start_mark
             own[key] = self.build(value_node, at)
         return {**merged, **own}
 

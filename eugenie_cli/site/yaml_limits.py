@@ -48,7 +48,11 @@ def beyond_limits(text: str, loader: Any) -> Problem | None:
         if isinstance(event, yaml.ScalarEvent):
             size = (1, 0)
             values += 1
-            if event.anchor is not None:
+            if event.anchor is None:  # nearly all values: this is the inner loop
+                opened[-1].values += 1
+                if values <= MAX_VALUES:
+                    continue
+            else:
                 anchors[event.anchor] = size
         elif isinstance(event, yaml.CollectionStartEvent):
             values += 1

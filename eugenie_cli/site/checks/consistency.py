@@ -160,9 +160,10 @@ def _asset(path: Path, asset: Asset, classes: Mapping[str, EquipmentClass | None
     yield from known((*path, "class"), "class", asset.class_name, classes)
     equipment = classes.get(asset.class_name)
     if equipment is not None:
+        names = equipment.sensor_names
         for sensor in asset.tags:
-            if sensor not in equipment.sensor_names:
-                meant = did_you_mean(sensor, equipment.sensor_names)
+            if sensor not in names:
+                meant = did_you_mean(sensor, names)
                 yield Finding(
                     (*path, "tags", sensor),
                     f"class {asset.class_name} has no such sensor{meant}",
