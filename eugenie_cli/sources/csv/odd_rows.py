@@ -19,7 +19,7 @@ from eugenie_cli.readings import reject_reasons
 from eugenie_cli.sources.csv.headers import Header
 from eugenie_cli.sources.csv.rejected_rows import Ragged, rows_of
 from eugenie_cli.sources.csv.text_fields import clean_name, fields_of
-from eugenie_cli.sources.records.reader import Refusals
+from eugenie_cli.sources.records.refusals import Refusals
 
 _UNREADABLE = (reject_reasons.MISSING_FIELD, reject_reasons.BAD_TIMESTAMP)
 """Why the rows here are refused."""

@@ -16,7 +16,8 @@ from eugenie_cli.readings import reject_reasons
 from eugenie_cli.sources.csv.lines import Block
 from eugenie_cli.sources.interface import EXAMPLES, Tally
 from eugenie_cli.sources.records.advice import advised
-from eugenie_cli.sources.records.reader import RecordReader, Refusals
+from eugenie_cli.sources.records.reader import RecordReader
+from eugenie_cli.sources.records.refusals import Refusals
 
 SHOWN_TEXT = 80  # characters of a malformed row
 _COMMA = re.compile(r",[+-]?[0-9]+,[0-9]+(?:,|\s*$)")

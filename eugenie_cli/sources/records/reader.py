@@ -25,6 +25,7 @@ from eugenie_cli.readings.routing import Router
 from eugenie_cli.readings.tag_columns import Measurement, TagColumns
 from eugenie_cli.sources.records.cells import CellRules
 from eugenie_cli.sources.records.conversions import conversions
+from eugenie_cli.sources.records.refusals import Refusals, first_reason, kept
 from eugenie_cli.sources.records.routes import NOWHERE, UNNAMED, Routes, has_no_member, names_of
 from eugenie_cli.sources.records.row_order import unclear
 from eugenie_cli.sources.records.times import InstantsOfRecords, Times, field_texts, is_typed
@@ -32,15 +33,6 @@ from eugenie_cli.sources.records.wide_numbers import WideNumbers
 
 Columns = Mapping[str, pa.Array]
 """The normalized columns of a block, by name."""
-
-
-@dataclass(frozen=True)
-class Refusals:
-    """Indices of records in a block that were rejected for one reason; for wide records, in one `column`."""
-
-    reason: str
-    records: NDArray[np.int64]
-    column: str | None = None
 
 
 class RecordReader:
@@ -152,14 +144,14 @@ class RecordReader:
         ts, absent, timed = self._times.read(columns, series)
         good, graded = self._rules.grades(columns, count)
         value, valued, given = self._rules.values(columns, good)
-        refusals = _first_reason(
+        refusals = first_reason(
             (reject_reasons.MISSING_FIELD, (series == UNNAMED) | absent),
             (reject_reasons.BAD_TIMESTAMP, ~timed),
             (reject_reasons.BAD_VALUE, ~graded),
             (reject_reasons.BAD_VALUE if given else reject_reasons.MISSING_FIELD, good & ~valued),
             (reject_reasons.UNKNOWN_TAG, series == NOWHERE),
         )
-        keep = _kept(count, refusals)
+        keep = kept(count, refusals)
         self.lost = int(count - np.count_nonzero(keep))
         return self._batch(series[keep], ts[keep], value[keep]), refusals
 
@@ -174,12 +166,12 @@ class RecordReader:
         if not self._tag_columns.has_own_instants:
             shared = self._times.read(columns, self._routes.of_assets(assets)[asset])
         good, graded = self._rules.grades(columns, count)
-        refusals = _first_reason(
+        refusals = first_reason(
             (reject_reasons.MISSING_FIELD, nameless | shared.absent),
             (reject_reasons.BAD_TIMESTAMP, ~shared.read),
             (reject_reasons.BAD_VALUE, ~graded),
         )
-        usable = _kept(count, refusals)
+        usable = kept(count, refusals)
         refused, accepted = ~usable, nothing.copy()
         indices, instants, values = [], [], []
         for measurement in self._measurements:
@@ -190,7 +182,7 @@ class RecordReader:
                 tags = names_of(columns, {"path": measurement.tag}, count)
                 series = self._routes.numbers((assets, asset), ([None], np.zeros(count, np.int64)), tags)
             cells = self._cells(measurement, columns, series, shared, good)
-            for refusal in _first_reason(*[(reason, usable & mask) for reason, mask in cells.checks]):
+            for refusal in first_reason(*[(reason, usable & mask) for reason, mask in cells.checks]):
                 refusals.append(Refusals(refusal.reason, refusal.records, measurement.value))
                 refused[refusal.records] = True
                 cells.keep[refusal.records] = False
@@ -278,23 +270,3 @@ class _Cells:
 def _member(cell: pa.Array) -> Any:
     """The only value of a normalized column, as a member of a record."""
     return (as_texts(cell) if has_no_member(cell) else cell)[0].as_py()
-
-
-def _first_reason(*checks: tuple[str, NDArray[np.bool_]]) -> list[Refusals]:
-    """Assign each record that fails to the first check that it fails."""
-    refusals: list[Refusals] = []
-    assigned: NDArray[np.bool_] | None = None
-    for reason, fails in checks:
-        if assigned is not None:
-            fails = fails & ~assigned
-        if fails.any():
-            refusals.append(Refusals(reason, np.flatnonzero(fails)))
-            assigned = fails if assigned is None else assigned | fails
-    return refusals
-
-
-def _kept(count: int, refusals: Iterable[Refusals]) -> NDArray[np.bool_]:
-    keep = np.ones(count, bool)
-    for refusal in refusals:
-        keep[refusal.records] = False
-    return keep

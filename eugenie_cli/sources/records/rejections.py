@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.records.advice import advised
-from eugenie_cli.sources.records.reader import RecordReader, Refusals
+from eugenie_cli.sources.records.reader import RecordReader
+from eugenie_cli.sources.records.refusals import Refusals
 
 
 def count_rejections(
