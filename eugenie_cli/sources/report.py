@@ -113,7 +113,7 @@ class SourceReport:
         for reason, examples in item.state["examples"].items():
             shown = self.examples.setdefault(reason, [])
             shown.extend(examples[: max(0, EXAMPLES - len(shown))])
-        self.one_instant.extend(filter(None, [_at_one_instant(key, item)]))
+        self.one_instant.extend(filter(None, [_at_one_instant(key, item) or _at_midnight(key, item)]))
 
 
 def _other_unit(early_ms: int) -> str:
@@ -136,6 +136,14 @@ def _at_one_instant(key: str, item: Item) -> str | None:
         if len(instants) == 1
         else None
     )
+
+
+def _at_midnight(key: str, item: Item) -> str | None:
+    """A sentence about an item whose instants are dates, several of them the same for one sensor; None for others."""
+    repeated = sum(part.repeated for part in item.parts)
+    if repeated < REPEATED or "dates" not in item.state.get("companions", {}).values():
+        return None
+    return f"{printable(key)}: its instants are dates without a time of day, and {repeated:,} readings repeat one"
 
 
 def _poor(key: str, item: Item) -> str | None:

@@ -123,6 +123,8 @@ def _note_mixed_instants(sheet: Sheet, header: int, names: Sequence[str], contex
     leaves 13/04 as text if it reads the month first: then the dates have day and month exchanged.
     """
     for path in paths_of(context.mapping["ts"]):
+        if path not in names:  # each tag has instants of its own
+            continue
         column = names.index(path)
         cells = [cells[column] for number, cells in sheet.rows() if number > header and column < len(cells)]
         dates = sum(isinstance(cell, dt.date) for cell in cells)

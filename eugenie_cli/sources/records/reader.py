@@ -109,7 +109,7 @@ class RecordReader:
         return self._read_wide(columns, block.num_rows) if self._wide else self._read_long(columns, block.num_rows)
 
     def read_numbers(self, block: pa.RecordBatch) -> Batch | None:
-        """What `read` makes of a block with `numbers.columns` of numbers; None if anything is refused or unusual."""
+        """What `read` makes of a block, if its columns are numbers; None if anything is refused or unusual."""
         readings = self.numbers.read(self._normalized(block), block.num_rows)
         if readings is None:
             return None

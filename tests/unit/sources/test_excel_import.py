@@ -63,6 +63,16 @@ def test_cells_are_read_with_their_types(tmp_path):
     assert (tally.records, tally.unknown_columns, dict(tally.rejected)) == (3, ["remark"], {})
 
 
+@pytest.mark.parametrize("header", [None, 1])
+def test_each_tag_has_a_column_of_instants(tmp_path, header):
+    rows = [["time", "FT-2", "time", "PT-2"], [SIX, 1.5, SIX + dt.timedelta(seconds=1), 2], [None, None, SIX, 3]]
+    mapping = {"shape": "wide", "columns": {"repeat": ["ts", "value"]}}
+    more = {} if header is None else {"header": header}
+    found, tally = read("excel", book(tmp_path / "a.xlsx", {"data": rows}), mapping, **more)
+    expected = [("p2", "flow", T0, 1.5), ("p2", "pressure", T0, 3.0), ("p2", "pressure", T0 + 1000, 2.0)]
+    assert (sorted(found), dict(tally.rejected)) == (expected, {})
+
+
 def test_names_that_are_numbers_are_text(tmp_path):
     rows = [["when", "machine", "sensor", "value"], [SIX, "p1", "flow", 1], [SIX, 7, "flow", 1], [SIX, "p1", 101, 2]]
     mapping = {"ts": {"path": "when"}, "asset": {"path": "machine"}, "sensor": {"path": "sensor"}}
