@@ -51,7 +51,8 @@ class KafkaImporter:
         self._is_text = mapping["format"] not in ("avro", "protobuf")
         self._read_messages = self._reader(mapping)
         self._read_canonical = self._reader(CANONICAL.model_dump(mode="json"))
-        self._held: list[Offsets] = []
+        self._known: list[Offsets] = []
+        """What was imported before, and what this import reads."""
         self.stopped: str | None = None
         self.interrupted = False
 
@@ -60,10 +61,10 @@ class KafkaImporter:
         state = positions.look(self._access, self._topic)
         ends = open_transactions.stable_ends(self._access, self._topic)
         marks = {number: (first, ends[number]) for number, first in state.begin.items()}
-        self._held = [offsets for key in held if (offsets := Offsets.of(key)) is not None]
-        items = [self._item(offsets, marks) for offsets in self._held if offsets.topic == self._topic]
-        topic_id = state.identity or ""
-        return items + [self._item(offsets, marks) for offsets in new_offsets(self._held, self._topic, topic_id, marks)]
+        known = [offsets for key in held if (offsets := Offsets.of(key)) is not None]
+        new = new_offsets(known, self._topic, state.identity or "", marks)
+        self._known = known + new
+        return [self._item(offsets, marks) for offsets in self._known if offsets.topic == self._topic]
 
     def recognized(self, held: Mapping[str, Item]) -> Sequence[SourceItem]:
         """The items in the history that are of this topic. Asks nobody."""
@@ -95,7 +96,7 @@ class KafkaImporter:
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
         offsets = Offsets.of(item.key)
         assert offsets is not None  # noqa: S101 - for the type checker: `plan` made the key
-        if (count := lost(self._held, offsets)) > 0:
+        if (count := lost(self._known, offsets)) > 0:
             tally.gap(
                 f"{offsets.topic}, partition {offsets.partition}: {count:,} records before offset {offsets.first} were"
                 " removed by its retention before they were imported: import more often, or keep the topic longer"

@@ -58,9 +58,12 @@ def new_offsets(
     return pieces
 
 
-def lost(held: Iterable[Offsets], piece: Offsets) -> int:
-    """How many offsets between the imported ones and a piece the topic no longer holds; 0 for the first import."""
-    ends = [offsets.end for offsets in held if _same(offsets, piece) and offsets.end <= piece.first]
+def lost(known: Iterable[Offsets], piece: Offsets) -> int:
+    """How many offsets before a piece the topic no longer holds; 0 for the first import.
+
+    `known`: what was imported before, and the other pieces of the same import.
+    """
+    ends = [offsets.end for offsets in known if _same(offsets, piece) and offsets.end <= piece.first]
     return piece.first - max(ends) if ends else 0
 
 

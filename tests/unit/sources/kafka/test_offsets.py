@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eugenie_cli.sources.kafka import offsets
-from eugenie_cli.sources.kafka.offsets import Offsets, lost, new_offsets
+from eugenie_cli.sources.kafka.offsets import MOST, Offsets, lost, new_offsets
 
 TOPICS = st.tuples(st.sampled_from(["a", "plant.readings", "x-1_2"]), st.sampled_from(["", "Xq-3_x", "AAAA"]))
 
@@ -44,6 +44,15 @@ def test_each_offset_that_was_there_is_imported_once(growth):
             held += pieces
     finally:
         offsets.MOST = most
+
+
+@pytest.mark.parametrize(("begin", "missing"), [(0, 0), (500, 0), (700, 200)])
+def test_only_what_the_retention_removed_is_lost(begin, missing):
+    """The pieces of one import follow each other, however many they are."""
+    held = [Offsets("t", "x", 0, 0, 500), Offsets("t", "x", 1, 0, 10)]
+    new = new_offsets(held, "t", "x", {0: (begin, 3 * MOST)})
+    assert len(new) == 3
+    assert [lost([*held, *new], piece) for piece in new] == [missing, 0, 0]
 
 
 def test_a_topic_that_was_made_anew_begins_anew():
