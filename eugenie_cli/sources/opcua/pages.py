@@ -40,6 +40,8 @@ class Pages:
         self._overlap = self._first
         self._last = self._first - 1
         self._seen: Counter[tuple[int, int, bytes]] = Counter()
+        self._repeats: Counter[tuple[int, int, bytes]] = Counter()
+        """What the present query, and its continuations, will repeat of the queries before."""
         self.continuation: bytes | None = None
         self.complete = False
         self.no_instant = 0
@@ -51,6 +53,8 @@ class Pages:
         """
         values = page.values
         went_on, self.continuation = self.continuation is not None, None
+        if not went_on:
+            self._repeats = self._seen.copy()
         ticks = values.server if self._by_server else values.source
         values = values.take(~np.isin(values.status & OF_CODE, NO_VALUE))
         ticks = values.server if self._by_server else values.source
@@ -65,15 +69,15 @@ class Pages:
                 )
             values = values.take(np.argsort(ticks, kind="stable"))
             ticks = values.server if self._by_server else values.source
-        new = values.take(self._is_new(values, ticks, went_on))
+        new = values.take(self._is_new(values, ticks))
         ticks = new.server if self._by_server else new.source
         self.complete = whole or (page.continuation is None and len(new) == 0)
-        if self.complete and len(page.values) >= asked:
+        if self.complete and not went_on and len(page.values) >= asked:
             raise TooMuchError(
                 f"a node has {asked:,} values or more within 2 ms", "raise `values_per_read` of the source above that"
             )
         if len(new):
-            self._last = int(ticks[-1])
+            self._last = max(self._last, int(ticks[-1]))
         start = self._last - self._last % MS - MS
         if page.continuation is not None and start <= self.start:  # a whole page within a millisecond or two
             self.continuation = page.continuation
@@ -84,16 +88,13 @@ class Pages:
             self.complete = True
         return new.take(ticks < self.end)
 
-    def _is_new(self, values: Values, ticks: NDArray[np.int64], went_on: bool) -> NDArray[np.bool_]:
-        """Which values have not been in an earlier page."""
+    def _is_new(self, values: Values, ticks: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which values have not been in an earlier query."""
         new = ticks >= self._overlap
-        if went_on:
-            return new
-        unseen = self._seen.copy()
         for position in np.flatnonzero(new & (ticks <= self._last)).tolist():
             key = _key(values, ticks, position)
-            if unseen[key] > 0:
-                unseen[key] -= 1
+            if self._repeats[key] > 0:
+                self._repeats[key] -= 1
                 new[position] = False
         return new
 

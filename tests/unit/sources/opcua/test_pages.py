@@ -99,6 +99,27 @@ def test_a_value_that_the_continuation_point_loses_is_read():
     assert read == 500
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cap", [100, 199, 200, 700, 5_000])
+@pytest.mark.parametrize("loses", [False, True])
+def test_a_millisecond_with_more_values_than_a_page_is_continued_once(cap, loses):
+    """Also the last one, after which the server has nothing new."""
+    first = to_ticks(START)
+    rows = [(first + number // 700 * MS + number % 3, float(number), 0) for number in range(2_100)]
+    rows.sort(key=lambda row: row[0])
+    habits = {"cap": cap, "points": True, "start_excluded": False, "end_included": True, "loses": loses}
+    pages, read, began = Pages(SPAN), [], 0
+    for _ in range(200):
+        if pages.complete:
+            break
+        began = pages.start if pages.continuation is None else began
+        page = answer(rows, began, pages.end, min(cap, 3_000), **habits, at=pages.continuation)
+        read += pages.take(page, min(cap, 3_000)).value.tolist()
+    assert pages.complete
+    assert len(read) == len(set(read))
+    assert loses or sorted(read) == [float(number) for number in range(2_100)]
+
+
 @pytest.mark.parametrize("code", [0x80D7_0000, 0x809B_0000, 0x00A5_0000, 0x80D7_0400])
 def test_a_bound_is_never_a_value(code):
     first, last = to_ticks(SPAN.start_ms), to_ticks(SPAN.end_ms)
