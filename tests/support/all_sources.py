@@ -122,7 +122,7 @@ def messages(asset: str) -> list[bytes]:
 
 
 def site_of(folder: Path, workspace: Path) -> Site:
-    """The plant, at a fixed time."""
+    """The plant, at a fixed time. It changes constants of the product: call it in a process of its own."""
     from eugenie_cli.sources.kafka import offsets
     from eugenie_cli.sources.windows import importer
 

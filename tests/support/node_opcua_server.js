@@ -5,16 +5,12 @@
 "use strict";
 const fs = require("fs");
 const path = require("path");
-const {
-  DataType,
-  MessageSecurityMode,
-  OPCUACertificateManager,
-  OPCUAServer,
-  SecurityPolicy,
-  StatusCodes,
-  Variant,
-  coerceStatusCode,
-} = require(path.join(process.cwd(), "node_modules", "node-opcua"));
+const load = (name) => require(path.join(process.cwd(), "node_modules", name));
+const { OPCUAServer } = load("node-opcua-server");
+const { OPCUACertificateManager } = load("node-opcua-certificate-manager");
+const { MessageSecurityMode, SecurityPolicy } = load("node-opcua-secure-channel");
+const { StatusCodes, coerceStatusCode } = load("node-opcua-status-code");
+const { DataType, Variant } = load("node-opcua-variant");
 
 async function serve(spec) {
   const manager = (name) =>

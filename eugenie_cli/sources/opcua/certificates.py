@@ -44,11 +44,7 @@ def own_identity(folder: Path, site: str) -> Identity:
 def identity(certificate: Path, key: Path, *, renew: str = "renew it") -> Identity:
     """A certificate and key from files. Raises EugenieError if they cannot be used."""
     content = read_file(certificate)
-    parsed = parse_certificate(content, certificate)
-    now = datetime.now(timezone.utc)
-    if not parsed.not_valid_before_utc <= now <= parsed.not_valid_after_utc:
-        first, last = parsed.not_valid_before_utc, parsed.not_valid_after_utc
-        raise EugenieError(f"{certificate} is valid from {first:%Y-%m-%d} to {last:%Y-%m-%d}", renew)
+    parsed = valid(parse_certificate(content, certificate), certificate, renew)
     uris = _uris(parsed)
     if not uris:
         raise EugenieError(
@@ -56,6 +52,14 @@ def identity(certificate: Path, key: Path, *, renew: str = "renew it") -> Identi
             "let eugenie make one: leave `certificate` and `key` out",
         )
     return Identity(content, read_file(key), uris[0], describe(parsed, certificate))
+
+
+def valid(certificate: x509.Certificate, file: Path, renew: str = "renew it") -> x509.Certificate:
+    """The certificate. Raises EugenieError if it has expired, or is not valid yet."""
+    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not first <= datetime.now(timezone.utc) <= last:
+        raise EugenieError(f"{file} is valid from {first:%Y-%m-%d} to {last:%Y-%m-%d}", renew)
+    return certificate
 
 
 def describe(certificate: x509.Certificate, file: Path | None = None) -> str:

@@ -21,10 +21,10 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import reveal
 from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
-from eugenie_cli.sources.opcua.certificates import identity, is_pem, own_identity, parse_certificate, read_file
+from eugenie_cli.sources.opcua.certificates import identity, is_pem, own_identity, parse_certificate, read_file, valid
 from eugenie_cli.sources.opcua.server_certificates import checked, presented
 from eugenie_cli.sources.opcua.settings import POLICIES, OpcuaSettings
-from eugenie_cli.sources.opcua.words import Login, of_connecting, of_query
+from eugenie_cli.sources.opcua.words import Login, of_connecting, of_query, refused_channel
 
 CONNECT_S = 20.0  # what a server may take to open a session: some check certificates online
 ALIVE_S = 5.0  # a server that is only busy answers a read of its state within it
@@ -128,6 +128,8 @@ class Connection:
             await client.connect()
         except UaStatusCodeError:
             raise
+        except AssertionError as error:  # by asyncua, if the answer is a fault
+            raise refused_channel(self._login) from error
         except UaError as error:
             if "No matching endpoints" in str(error):
                 raise await self._not_offered() from error
@@ -169,7 +171,8 @@ class Connection:
             client.set_password(reveal(user.password) if user.password is not None else "")
             return
         certificate, key = (read_file(self._site.resolve(str(path))) for path in (user.certificate, user.key))
-        client.user_certificate = parse_certificate(certificate, Path(str(user.certificate)))
+        file = Path(str(user.certificate))
+        client.user_certificate = valid(parse_certificate(certificate, file), file)
         client.user_private_key = await uacrypto.load_private_key(key, None, "pem" if is_pem(key) else "der")
 
     async def _not_offered(self) -> EugenieError:

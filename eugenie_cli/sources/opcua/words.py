@@ -120,6 +120,16 @@ def of_connecting(error: BaseException, login: Login) -> EugenieError:
     )
 
 
+def refused_channel(login: Login) -> EugenieError:
+    """The error for a secure channel that the server refused without a status code of its own."""
+    return SourceDownError(
+        f"{login.endpoint} refused to open a secure channel: most likely the server does not trust the certificate of"
+        f" eugenie, {login.certificate or 'none'}",
+        _REJECTED_FOLDERS,
+        ExitCode.UNREACHABLE,
+    )
+
+
 def _no_session(name: str, login: Login, code: int) -> EugenieError:
     """The words for a status code with which a server refuses a session."""
     if code in UNTRUSTED and not login.certificate:
