@@ -21,6 +21,8 @@ TIME_ONLY = re.compile(
     r"^\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d{1,9})?)?(?:\s?[AaPp]\.?[Mm]\.?)?(?:\s?(?:Z|[+-]\d{2}:?\d{2}))?$"
 )
 NUMBER = re.compile(r"^[+-]?(?:\d[\d.,'\u2019\u00a0\u202f ]*|[.,]\d+)(?:[eE][+-]?\d+)?$")
+_LONG = re.compile(r"^\d{5,}(?:[.,]\d*)?$")
+"""A number that may count time."""
 _MIXED = re.compile(r"[;\t|]|\d,\d")
 
 
@@ -49,4 +51,6 @@ def is_data(fields: Sequence[str]) -> bool:
     if len(fields) < 2 or not filled:
         return False
     numbers = sum(kind in ("number", "time") for kind in filled)
-    return "instant" in filled or (numbers > 1 and 2 * numbers > len(filled)) or (numbers == len(filled) > 1)
+    long = any(_LONG.match(field.strip()) for field in fields)
+    mostly = 2 * numbers > len(filled) or (long and 2 * numbers == len(filled))
+    return "instant" in filled or (numbers > 1 and mostly)

@@ -35,7 +35,7 @@ _JAVASCRIPT = re.compile(r"^[A-Za-z]{3},? [A-Za-z0-9]{2,3} [A-Za-z0-9]{2,3} [0-9
 _NUMBER = re.compile(EPOCH_PATTERN)
 _TIME_NAMES = re.compile(
     r"(?:^|[\W_])(?:time|date|datetime|timestamp|tstamp|stamp|ts|t_stamp|epoch|zeit|datum|zeitstempel|uhrzeit|tarih|"
-    r"zaman|saat|fecha|hora|heure|horodatage|data|ora|tijd|czas|tid)(?:$|[\W_])|time|stamp|datum|zeit|tarih|fecha",
+    r"zaman|saat|fecha|t|hora|heure|horodatage|data|ora|tijd|czas|tid)(?:$|[\W_])|time|stamp|datum|zeit|tarih|fecha",
     re.IGNORECASE,
 )
 _NOT_UNITS = re.compile(r"runtime|uptime|cycle.?time|lifetime|laufzeit|set.?time|timeout|downtime", re.IGNORECASE)

@@ -13,13 +13,14 @@ from eugenie_cli.sources.csv.unread_lines import ANNOTATIONS
 from eugenie_cli.sources.look.cells import NUMBER, is_data, kind_of_cell
 from eugenie_cli.sources.look.dialect import SEPARATOR, Line
 from eugenie_cli.sources.look.findings import Notes
+from eugenie_cli.sources.look.instants import named_like_time
 from eugenie_cli.sources.look.unit_words import KNOWN_UNITS
 
 _MARKS = ("#", "*", "!", "//", "--", "%", "'")
 """Signs that begin comments."""
 _SECTION = re.compile(r"^\[[^\[\]]{1,60}\]$")
-_SHORT_WORD = re.compile(r"^[\[(]?[^\s\d]{0,8}[\])]?$")
-"""A unit, a type or an aggregate, rather than a name."""
+OF_TIME = 5
+"""How many points a name such as `Timestamp` above instants is worth; another name has two."""
 
 
 @dataclass
@@ -110,24 +111,45 @@ def _find_header(above: Sequence[Line], width: int, body: Sequence[str], layout:
     if not full:
         _without_header(above, width, body, layout, notes)
         return None
-    scores = [_header_score(line.fields) for line in full]
+    places = [place for place, cell in enumerate(body) if kind_of_cell(cell) in ("instant", "time")]
+    scores = [_header_score(line.fields, places) for line in full]
     best = max(range(len(full)), key=lambda index: (scores[index], -index))
     header = full[best]
     after = [line for line in above if line.first > header.last]
     before = [line for line in above if line.last < header.first]
-    nameless = [place for place, cell in enumerate(body) if cell and not _cell(header, place)]
-    upper = [line for line in before if any(_cell(line, place) for place in nameless)]
-    if nameless and upper and all(any(_cell(line, place) for line in upper) for place in nameless):
-        _names_from(header, upper, width, above, layout, notes)
+    nameless = [place for place, cell in enumerate(body) if cell and not _is_name(_cell(header, place))]
+    naming = [line for line in above if line is not header and _names_all(line, nameless)] if nameless else []
+    if naming:
+        _names_from(header, naming[0], width, above, layout, notes)
         return header
+    top, count = header, 1
+    if before and _repeats(header) and _groups(before[-1], header):
+        top, count = before.pop(), 2
+        layout.table["header"] = [1, 2]
+        notes.find("header", f"lines {top.first} and {header.first}", "names in the second one are repeated")
     if before:
-        _skip_to(header, before[-1], layout)
-        notes.find("header", f"line {header.first}", "lines above it are no part of the table")
+        _skip_to(top, before[-1], layout)
+        notes.find("header", f"line {top.first}", "lines above it are no part of the table")
     if after:
-        layout.table["data"] = 2 + len(after)
+        layout.table["data"] = 1 + count + len(after)
         notes.find("rows below the header", str(len(after)), "; ".join(_shown(line) for line in after[:2]))
         layout.units = _units(header, after)
     return header
+
+
+def _repeats(header: Line) -> bool:
+    """Whether a row has a name more than once."""
+    names = [cell for cell in header.fields if cell]
+    return len(set(names)) < len(names)
+
+
+def _groups(upper: Line, header: Line) -> bool:
+    """Whether the row above a header tells its names apart: as merged cells do, which are empty but for the first."""
+    group, pairs = "", []
+    for place, name in enumerate(header.fields):
+        group = _cell(upper, place) or group
+        pairs.append((group, name))
+    return len({pair for pair in pairs if pair[1]}) == sum(bool(name) for _, name in pairs)
 
 
 def _skip_to(header: Line, last: Line, layout: Layout) -> None:
@@ -138,14 +160,22 @@ def _skip_to(header: Line, last: Line, layout: Layout) -> None:
         layout.table["skip"] = header.first - 1
 
 
-def _names_from(
-    header: Line, upper: Sequence[Line], width: int, above: Sequence[Line], layout: Layout, notes: Notes
-) -> None:
-    """Name the columns: no single row does."""
+def _is_name(cell: str) -> bool:
+    return bool(cell) and NUMBER.match(cell) is None and cell.strip("[]() ") not in KNOWN_UNITS
+
+
+def _names_all(line: Line, places: Sequence[int]) -> bool:
+    """Whether a row has a name of its own for each of the places."""
+    cells = [_cell(line, place) for place in places]
+    return all(map(_is_name, cells)) and len(set(cells)) == len(cells)
+
+
+def _names_from(header: Line, naming: Line, width: int, above: Sequence[Line], layout: Layout, notes: Notes) -> None:
+    """Name the columns: no single row does. `naming`: names those that the header only numbers."""
     names = []
     for place in range(width):
-        cells = [_cell(header, place), *(_cell(line, place) for line in reversed(upper))]
-        names.append(next((cell for cell in cells if cell), None))
+        own, other = _cell(header, place), _cell(naming, place)
+        names.append((own if _is_name(own) else other or own) or None)
     layout.table["skip"] = above[-1].last
     layout.table["names"] = _distinct(names)
     notes.find("header", f"lines {above[0].first} to {above[-1].last}", "no single line names all columns")
@@ -181,10 +211,12 @@ def _check_width(header: Line, body: Sequence[str], where: str) -> None:
         )
 
 
-def _header_score(fields: Sequence[str]) -> int:
-    """How many cells are names: distinct, and neither numbers nor units."""
+def _header_score(fields: Sequence[str], times: Sequence[int]) -> int:
+    """How many cells are names: distinct, and neither numbers nor units. A name of time above instants counts most."""
     names = {cell for cell in fields if cell and not NUMBER.match(cell)}
-    return 2 * len(names) - sum(_SHORT_WORD.match(cell) is not None and len(cell) < 5 for cell in names)
+    units = sum(cell.strip("[]() ") in KNOWN_UNITS for cell in names)
+    timed = any(place < len(fields) and named_like_time(fields[place]) for place in times)
+    return 2 * len(names) - 2 * units + (OF_TIME if timed else 0)
 
 
 def _units(header: Line, rows: Sequence[Line]) -> dict[str, str]:

@@ -35,7 +35,13 @@ NUMBER_OF_ROW = re.compile(
 )
 QUALITY = re.compile(r"qual|valid|good|opc|kalite|integrity", re.IGNORECASE)
 """A quality beyond doubt: a status may be the state of a machine."""
+FLAG = re.compile(r"^(?:questionable|substituted|annotated|is.?system|future)$", re.IGNORECASE)
+"""What PI says of a value beside its quality."""
 LABEL = re.compile(r"^(?:anomaly|anomalies|label|labels|change.?point|fault|is.?fault|class|target)$", re.IGNORECASE)
+TAG_MORE = re.compile(
+    r"unit|einheit|birim|descr|comment|note|type|mode|retrieval|marker|user|operator|source", re.IGNORECASE
+)
+"""Columns that say more of a tag or a reading, but are no names of tags."""
 UNIT = re.compile(r"^(?P<name>.*?\S)\s*[\[({]\s*(?P<unit>[^\[\](){}]{1,12})\s*[\])}]$")
 """A column with its unit: `PT-101.PV [bar]`."""
 TAG_LIKE = re.compile(r"^(?=.*[^\W\d_])[^\s,;]{2,200}$")

@@ -92,6 +92,14 @@ def _long(table: SampleTable, times: TimeColumns, notes: Notes) -> Shape | None:
     if sensor is not None:
         tag = None
     quality = _row_quality([c for c in others if c not in values])
+    rivals = [c.name for c in labels if c not in (tag, sensor, asset, quality, *values) and _may_be_tag(c)]
+    if rivals:
+        chosen = sensor or tag
+        notes.check(
+            "tag" if sensor is None else "sensor",
+            f"the column {chosen.name if chosen else ''!r} was taken for the name of the measurement",
+            f"others that may be: {', '.join(printable(name, 40) for name in rivals[:4])}",
+        )
     known = [column.name for column in (tag, asset, sensor) if column is not None]
     notes.find("shape", "long: one reading in each row", f"{', '.join(known)}, {', '.join(c.name for c in values)}")
     if asset is not None and tag is not None:
@@ -151,6 +159,12 @@ def _tag_by_cells(labels: Sequence[Column], asset: Column | None, values: Sequen
     return alike[0]
 
 
+def _may_be_tag(column: Column) -> bool:
+    """Whether a column that is not taken for the tag has several texts that look like addresses."""
+    alike = len(column.counts) > 1 and all(map(names.TAG_LIKE.match, column.counts))
+    return alike and not names.TAG_MORE.search(column.name)
+
+
 def _belong(tag: Column, asset: Column) -> bool:
     """Whether each tag is of one asset alone."""
     pairs = set(zip(tag.cells, asset.cells, strict=True))
@@ -172,6 +186,8 @@ def _wide(table: SampleTable, times: TimeColumns, where: str, notes: Notes) -> S
     texts = [c for c in filled if c is not quality and not is_value(c)]
     asset = next((c for c in texts if names.ASSET.search(c.name) and c.filled >= 0.9 * table.rows), None)
     left = [c for c in filled if c is not quality and c is not asset]
+    generic = any(names.VALUE.search(column.name) for column in left)
+    left = [c for c in left if not (generic and names.FLAG.search(c.name))]
     ignored = [c for c in left if not is_value(c) or names.LABEL.search(c.name) or _numbers_rows(c)]
     values = [c for c in left if c not in ignored]
     if not values:

@@ -18,7 +18,7 @@ ROWS, SECOND_MS = 1_000, 1_000
 """Rows in which two columns of instants are compared, and what counts as the same instant, ms."""
 _MILLIS = re.compile(r"milli|msec|(?:^|[\W_])ms(?:$|[\W_])|^ms$", re.IGNORECASE)
 _THREE_DIGITS = re.compile(r"^\d{1,3}$")
-_PREFERRED = (re.compile(r"source", re.IGNORECASE), re.compile(r"server|insert|created|received|import|stop|start"))
+_PREFERRED = (re.compile(r"source", re.IGNORECASE), re.compile(r"server|insert|created|received|import"))
 
 
 @dataclass(frozen=True)

@@ -23,35 +23,9 @@ _PAIRS = (
 )  # fmt: skip
 STATES = {word: value for pair in _PAIRS for word, value in zip(pair.split(), (1, 0), strict=True)}
 """A word of two-valued states -> its value."""
-SENTINELS = frozenset(
-    (
-        999.0,
-        9999.0,
-        99999.0,
-        999999.0,
-        9999999.0,
-        999.9,
-        9999.9,
-        99999.9,
-        999.99,
-        9999.99,
-        8888.0,
-        7777.0,
-        32767.0,
-        32768.0,
-        65535.0,
-        3276.7,
-        3276.8,
-        6553.5,
-        6999.0,
-        7999.0,
-        2147483647.0,
-        2147483648.0,
-        1e20,
-        1e30,
-        1e31,
-    )
-)
+_NINES = "999 9999 99999 999999 9999999 999.9 9999.9 99999.9 999.99 9999.99 999.25 8888 7777"
+_LIMITS = "32767 32768 65535 3276.7 3276.8 6553.5 2147483647 2147483648 1e20 1e30 1e31"
+SENTINELS = frozenset(map(float, f"{_NINES} {_LIMITS}".split()))
 """Magnitudes that loggers write if nothing was measured."""
 FAR = 3.0
 """A sentinel is so many times larger than any other value, or has a sign that no other has."""

@@ -49,6 +49,22 @@ CASES = {
         PLAIN, ["ignore", "timezone"]),
     "names in the second row": (
         "Date,Time,1,2\n,,F1.PV,F2.PV\n,,INT,INT\n2026/03/01,09:00:00,1.5,10\n2026/03/01,09:00:01,2.5,11\n", TWO, ZONE),
+    "merged cells above names that repeat": (
+        ",F1,,F2,\nTime,PV,SP,PV,SP\n2026-03-01T09:00:00Z,1,2,3,4\n",
+        {("F1 PV", T): 1.0, ("F1 SP", T): 2.0, ("F2 PV", T): 3.0, ("F2 SP", T): 4.0}, []),
+    "a table of tags above": (
+        f"TagName,Description,Units\nF1.PV,Flow,m3/h\n\nDateTime,F1.PV\n{ISO}0,1.5\n{ISO}1,2.5\n", PLAIN, ZONE),
+    "a name twice": (
+        f"time,F1.PV,F1.PV\n{ISO}0,1.5,7\n", {("F1.PV", T): 1.5, ("F1.PV 2", T): 7.0}, ["readings", "timezone"]),
+    "begin and end": (
+        "tag,start,end,value\nF1.PV,2026-03-01T09:00:00Z,2026-03-01T09:10:00Z,1.5\n", {("F1.PV", T): 1.5}, ["ts"]),
+    "machine and tag": (
+        "machine,tag,time,value\nP1,F1,2026-03-01T09:00:00Z,1\nP1,F2,2026-03-01T09:00:00Z,2\n"
+        "P2,F3,2026-03-01T09:00:00Z,3\n",
+        {("F1", T): 1.0, ("F2", T): 2.0, ("F3", T): 3.0}, []),
+    "status of a machine": (
+        "time,F1,status\n2026-03-01T09:00:00Z,1,0\n2026-03-01T09:00:01Z,2,1\n",
+        {("F1", T): 1.0, ("F1", T + 1_000): 2.0, ("status", T): 0.0, ("status", T + 1_000): 1.0}, []),
     "no header": (f"{ISO}0;F1.PV;1.5\n{ISO}1;F1.PV;2.5\n", PLAIN, ["table", "timezone"]),
     "tag and value pairs": (f"{ISO}0;F1.PV;1.5;F2.PV;10;\n{ISO}1;F1.PV;2.5;F2.PV;11;\n", TWO, ["table", "timezone"]),
     "line break in a cell": (
