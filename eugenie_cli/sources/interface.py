@@ -49,8 +49,8 @@ class Tally:
     with their kind: the "quality" or "instant" of a tag, the quality of a "row" (or its "letters", or an "inverted"
     one), the "second" column of one name, a column without a name ("unnamed"), almost a tag ("spelling"), a second
     timestamp ("again"), a "value" where that of the mapping is empty, names of "tags", a "fraction" of the instant,
-    "dates" without a time of day, a "zone" in the name of local times, several "units" of one tag; `gaps`: what the
-    source itself says it lacks.
+    "dates" without a time of day or with day and month "exchanged", a "zone" in the name of local times, several
+    "units" of one tag; `gaps`: what the source itself says it lacks.
 
     `resume`: what `GrowingImporter.read_on` needs to read only what is added to the item, as JSON; `pending`: whether
     the end of the item was left for the next import, whether it changes or not.

@@ -154,6 +154,8 @@ _COLUMN_KINDS = {
     " columns `columns: {repeat: [tag, value]}`",
     "fraction": "look like a part of the instant that is not read: milliseconds are named last, `ts: {path: [...,"
     " Millitm]}`; WinCC's Time_ms is an instant by itself, `ts: {path: Time_ms, unit: wincc}`",
+    "exchanged": "have one day of each of several months: if they are days of one month, `format` has %d and %m"
+    " exchanged",
     "zone": "have local times and a zone in their name: if it is not the site's, set `timezone` of `ts`, such as UTC or"
     " Etc/GMT-1 (for GMT+01:00)",
     "units": "have several units of one tag: its values are mixed. Divide the source, and give `units` to each",

@@ -153,7 +153,7 @@ class ColumnNotes:
         kinds = {c: k for c, k in self._companions.items() if k != "unnamed" or c in self._filled}
         kinds |= {column: "value" for column, is_value in self._others.items() if is_value}
         kinds |= {column: "tags" for column, has_tags in self._tagged.items() if has_tags}
-        kinds |= dict.fromkeys(self._reader.only_dates, "dates") | dict.fromkeys(self._fractions, "fraction")
+        kinds |= self._reader.odd_instants() | dict.fromkeys(self._fractions, "fraction")
         kinds |= {column: "zone" for column, is_local in self._zoned.items() if is_local}
         kinds |= dict.fromkeys(self._mixed, "units") | dict.fromkeys(self._inverted, "inverted")
         kinds |= {column: "letters" if self._letters.get(column) else "row" for column in self._row_quality}

@@ -74,10 +74,10 @@ class RecordReader:
         """Whether a wide table has no column of a tag."""
         return self._wide and not self._measurements
 
-    @property
-    def only_dates(self) -> tuple[str, ...]:
-        """The column of the instants, if it had nothing but dates without a time of day so far."""
-        return self._times.paths if self._times.only_dates else ()
+    def odd_instants(self) -> dict[str, str]:
+        """The column of the instants, if what it had so far is odd: "dates" alone, or day and month "exchanged"."""
+        odd = "dates" if self._times.only_dates else "exchanged" if self._times.may_be_exchanged else None
+        return {} if odd is None else dict.fromkeys(self._times.paths, odd)
 
     def unread(self) -> tuple[str, ...]:
         """Columns that the mapping does not name and that give no readings."""

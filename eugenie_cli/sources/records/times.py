@@ -22,6 +22,7 @@ from eugenie_cli.readings.columns.arrow_columns import (
 )
 from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.members import paths_of
+from eugenie_cli.readings.timestamp_formats import format_pattern
 from eugenie_cli.readings.timestamps import JOINER, TimeRule, formats_of
 from eugenie_cli.sources.records.row_order import RowOrder
 
@@ -32,6 +33,10 @@ _MIDNIGHT = r" 00:00:00(\\.0*)?$"
 
 FEW = 64
 """Texts that usually show that a column has times of day."""
+
+
+SEVERAL = 3
+"""Months that are enough to doubt that readings were taken on one day of each."""
 
 
 class Times(NamedTuple):
@@ -53,12 +58,19 @@ class InstantsOfRecords:
         rule = TimeRule.of(part, timezone)
         self.only_dates: bool | None = None
         """Whether all texts so far were dates without a time of day, which a format reads as midnight."""
-        self._has_format = bool(rule_formats(part))
+        formats = rule_formats(part)
+        self._has_format = bool(formats)
+        self._calendar = DaysAndMonths(formats[0]) if len(formats) == 1 else None
         self._order = RowOrder() if part.get("ambiguous") == "order" else None
         rules = (rule,) if self._order is None else tuple(rule._replace(ambiguous=one) for one in ("first", "second"))
         self._readers = [Instants(*each) for each in rules]
         # the texts of typed fields are ISO 8601, whatever the format of others
         self._typed = [Instants(*each._replace(unit="iso", format=None)) for each in rules] if rule.joined else []
+
+    @property
+    def may_be_exchanged(self) -> bool:
+        """Whether all instants so far are on one day of several months, as if the format exchanged day and month."""
+        return self._calendar is not None and self._calendar.may_be_exchanged
 
     def so_far(self) -> dict[int, int]:
         """What `go_back` needs to read a block once more."""
@@ -87,6 +99,8 @@ class InstantsOfRecords:
         column = joined(fields)
         if self._has_format and self.only_dates is not False and is_text(column):
             self.only_dates = are_dates(column.slice(0, FEW)) and are_dates(column)
+        if self._calendar is not None and is_text(column):
+            self._calendar.look(column)
         results = [reader.of_column(column) for reader in readers]
         ts, read = results[0]
         if self._order is not None:
@@ -95,6 +109,29 @@ class InstantsOfRecords:
             return Times(ts, ~read, read)
         blank = reduce(or_, (is_blank(field).to_numpy(zero_copy_only=False) for field in fields))
         return Times(ts, ~read & blank, read)
+
+
+class DaysAndMonths:
+    """Days and months in texts of a format with numbers for both: 01/02 to 01/12 may be eleven days of January."""
+
+    def __init__(self, format: str) -> None:
+        self._pattern = format_pattern(format) if "%d" in format and "%m" in format else None
+        self._days: set[int] = set()
+        self._months: set[int] = set()
+
+    @property
+    def may_be_exchanged(self) -> bool:
+        """See `InstantsOfRecords`."""
+        return len(self._days) == 1 and len(self._months) >= SEVERAL
+
+    def look(self, texts: pa.StringArray) -> None:
+        """Look at a few of the texts, from all parts of a column."""
+        if self._pattern is None or len(self._days) > 1 or not len(texts):
+            return
+        for text in texts.take(np.linspace(0, len(texts) - 1, FEW).astype(np.int64)).to_pylist():
+            if text is not None and (match := self._pattern.fullmatch(text.strip(BLANKS))) is not None:
+                self._days.add(int(match["d"]))
+                self._months.add(int(match["m"]))
 
 
 def rule_formats(part: Mapping[str, Any]) -> tuple[str, ...]:

@@ -204,6 +204,23 @@ def test_dates_that_stand_for_midnight_are_imported(tmp_path, rows, named):
     assert any("dates without a time of day" in note for note in notes) == named
 
 
+@pytest.mark.parametrize(
+    ("dates", "named"),
+    [
+        ([f"{day:02}/01/2025" for day in range(1, 13)], True),  # days of January, or the first of each month
+        ([f"{month}/{day}/2025" for month in range(1, 4) for day in range(1, 13)], False),
+        (["01/01/2025", "02/01/2025"], False),
+        (["01/13/2025"], False),
+    ],
+)
+def test_days_that_may_be_months_are_said(tmp_path, dates, named):
+    text = "time,FT-2\n" + "".join(f"{date} 05:00:00,1\n" for date in dates)
+    readings = {"shape": "wide", "ts": {"path": "time", "format": "%m/%d/%Y %H:%M:%S"}}
+    report, notes = imported(tmp_path, text, readings)
+    assert report.readings == len(dates)
+    assert any("`format` has %d and %m exchanged: time" in note for note in notes) == named
+
+
 def test_decimal_commas_between_commas_are_said(tmp_path):
     _, notes = imported(tmp_path, f"time,FT-2\n{A},2,41\n", WIDE)
     assert any("3 fields, expected 2" in note and "decimal commas" in note for note in notes)
