@@ -67,7 +67,9 @@ class FileImporter:
             bound = self._bound(path)
         except EugenieError:  # reading the file raises it again
             bound = self._mapping
-        names = {name: part["const"] for name, part in bound.items() if part != self._mapping[name]}
+        names = {}
+        if bound is not self._mapping:
+            names = {name: part["const"] for name, part in bound.items() if part != self._mapping[name]}
         size = state.get("member_size", state.get("size", 0))
         return SourceItem(key, size, state, (text,) if below else (), names)
 

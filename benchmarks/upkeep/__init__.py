@@ -1,0 +1,1 @@
+"""CPU time of commands on many files and many assets."""
