@@ -95,7 +95,7 @@ def _print_masked_of_thread(failed: threading.ExceptHookArgs) -> None:
         _print_masked(failed.exc_type, failed.exc_value, failed.exc_traceback)
 
 
-COLLECTED = (100_000, 10, 10)
+COLLECTED = (20_000, 10, 10)
 """Objects after which Python looks for cycles, by default 700. Manifests and sites of thousands of entries have none:
 looking for them took a sixth of the time of a command."""
 
