@@ -103,13 +103,15 @@ def _elements(scanner: Scanner, names: Names, path: str | None, walked: str = ""
     """_BEGIN, then (elements, the path to the array, the names below it). Returns the outline of what was passed."""
     first = scanner.peek()
     if first == "[":
-        found = not (names and path)
-        for number, elements in enumerate(scanner.elements()):
-            if not number and not found:  # at the top, the path leads through the objects of the array
-                found = any(isinstance(element, dict) and names[0] in element for element in elements)
-            if found and not number:
-                yield _BEGIN
-            if found:
+        began = led = not (names and path)
+        if began:
+            yield _BEGIN
+        for elements in scanner.elements():
+            if not began:  # at the top, the path leads through the objects of the array, or is not of this file
+                began, led = True, any(isinstance(element, dict) and names[0] in element for element in elements)
+                if led:
+                    yield _BEGIN
+            if led:
                 yield elements, walked, names
         return []
     if first != "{" or not names:
