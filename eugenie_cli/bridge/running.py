@@ -39,7 +39,8 @@ class BridgeReport:
     """What became of the readings: `earlier` (left on disk by another run) + `readings` = `delivered` + `waiting` (on
     disk, for the next run) + `returned` (neither sent nor stored: the source sends them again) + `lost`.
 
-    `records`: from which they came; `rejected`: counts by reason; `gaps`: what the source says it lacks.
+    `records`: from which they came; `rejected`: counts by reason; `gaps`: what the source says it lacks; `unknown`:
+    tags that the source has, but no asset of the site.
     """
 
     source: str
@@ -54,6 +55,7 @@ class BridgeReport:
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -102,6 +104,7 @@ def run_bridge(
     report.records, report.readings, report.delivered = inbox.tally.records, inbox.readings, sender.delivered
     report.stored, report.lost, report.seconds = outbox.stored, outbox.lost, round(time.monotonic() - began, 3)
     report.rejected, report.examples, report.gaps = inbox.tally.rejected, inbox.tally.examples, inbox.tally.gaps
+    report.unknown = inbox.tally.unknown_columns
     return report
 
 

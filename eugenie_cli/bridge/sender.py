@@ -112,3 +112,4 @@ class Sender:
                 sent.open -= 1
                 sent.refused.append(record)
                 sent.why = error.reason
+        producer.poll(0)

@@ -71,8 +71,9 @@ class Producer:
                 self._producer.poll(_DRAIN_S)
             except KafkaException as error:
                 raise failure(self._access, f"sending to {topic}", error) from None
-        self.sent += settled is None
-        self._producer.poll(0)
+        if settled is None:
+            self.sent += 1
+            self._producer.poll(0)
 
     def poll(self, wait_s: float) -> None:
         """Call `settled` of records, waiting for the first one if there is none yet."""

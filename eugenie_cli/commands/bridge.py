@@ -27,11 +27,14 @@ def bridge(
     """
     from eugenie_cli.bridge.running import run_bridge
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.site.names import listed
 
     console = Console()
     report = run_bridge(open_site(site), source, console, seconds)
     for gap in report.gaps:
         console.say(gap)
+    if report.unknown:
+        console.say(f"tags that no asset of the site has: {listed(report.unknown)}")
     for reason, examples in report.examples.items():
         console.say(f"{report.rejected[reason]:,} {reason}, for example {'; '.join(examples)}")
     if output is Output.json:

@@ -26,6 +26,7 @@ from eugenie_cli.sources.mqtt.words import of_connack, of_network, of_suback
 
 CONNECT_S = 10.0
 ANSWER_S = 20.0  # for the answers to CONNECT and SUBSCRIBE
+READ_AT_ONCE = 100  # messages between two looks at what is to be written
 _NO_RETAINED = 2  # MQTT 5, 3.8.3.1
 
 
@@ -52,6 +53,7 @@ class Broker:
         self._connack: Any = None
         self._suback: list[Any] | None = None
         self._ended = ""
+        self._messages = 0
         self.resumed = False
         self.number = 0
         self._woken, self._waker = os.pipe()
@@ -107,13 +109,22 @@ class Broker:
                 os.read(self._woken, 1 << 16)
         code: int = 0
         if pending or socket in ready:
-            code = client.loop_read()
+            code = self._read_messages()
         if code == 0 and writable:
             code = client.loop_write()
         if code == 0:
             code = client.loop_misc()
         if code != 0:
             raise self._lost(paho.error_string(paho.MQTTErrorCode(code)))
+
+    def _read_messages(self) -> int:
+        """Read what has come, without a look at the socket before each message. Returns paho's code."""
+        for _ in range(READ_AT_ONCE):
+            before = self._messages
+            code = int(self._client.loop_read())
+            if code != 0 or self._messages == before:
+                return code
+        return 0
 
     def wake(self) -> None:
         """End `wait`. Safe to call from any thread."""
@@ -156,8 +167,12 @@ class Broker:
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
-        client.on_message = lambda _client, _data, message: self._deliver(message)
+        client.on_message = self._on_message
         return client
+
+    def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
+        self._messages += 1
+        self._deliver(message)
 
     def _on_connect(self, _client: Any, _data: Any, flags: Any, code: ReasonCode, _properties: Any) -> None:
         self._connack = flags, code
