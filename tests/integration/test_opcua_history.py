@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("asyncua", reason="needs the extra opcua")
 
+from cryptography import x509
 from support.opcua import opcua_server, opcua_site
 
 from eugenie_cli.errors import EugenieError
@@ -226,6 +227,44 @@ def test_a_certificate_that_has_expired_is_named(secured, tmp_path, clock, monke
     monkeypatch.setattr("eugenie_cli.sources.opcua.certificates.VALID", timedelta(hours=-1))
     with pytest.raises(EugenieError, match=r"eugenie\.der is valid from .* to .*delete"):
         import_secured(tmp_path, secured[0])
+
+
+def test_values_without_source_timestamps_are_named_or_read_by_those_of_the_server(tmp_path, clock):
+    with opcua_server(tmp_path, {"a": NODES["a"]}, undated=True) as undated:
+        (report,) = import_sources(opcua_site(tmp_path, undated.endpoint, {"a": "ns=2;s=a"}))
+        assert (report.readings, report.rejected) == (0, {"bad-timestamp": 10})
+        assert "values without a source timestamp: set `timestamps: server`" in str(report.examples)
+        (report,) = import_sources(
+            site := opcua_site(tmp_path, undated.endpoint, {"a": "ns=2;s=a"}, timestamps="server")
+        )
+        assert report.rejected == {}
+    assert held(site)["a"] == expected(NODES["a"]["values"])
+
+
+def test_a_server_whose_certificate_has_expired_is_refused_unless_it_is_named(tmp_path, clock):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eugenie_cli.sources.opcua.certificates.VALID", timedelta(hours=-1))
+        with pytest.raises(EugenieError):
+            own_identity(tmp_path / "old", "server")
+    certificate, key = tmp_path / "old" / "eugenie.der", tmp_path / "old" / "eugenie.key.pem"
+    uri = x509.load_der_x509_certificate(certificate.read_bytes()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    settings = {
+        "certificate": str(certificate),
+        "key": str(key),
+        "uri": uri.value.get_values_for_type(x509.UniformResourceIdentifier)[0],
+        "policies": list(POLICIES.values()),
+        "users": {"op": "right"},
+    }
+    with opcua_server(tmp_path, {"a": NODES["a"]}, **settings) as expired:
+        with pytest.raises(EugenieError) as refused:
+            import_secured(tmp_path, expired)
+        for word in ("the server's certificate, CN=eugenie server (SHA-1", "is valid from", "renew it on the server"):
+            assert word in f"{refused.value.reason} {refused.value.hint}"
+        (kept,) = (tmp_path / ".eugenie" / "plant" / "opcua" / "refused servers").iterdir()
+        (report,) = import_secured(tmp_path, expired, server_certificate=str(kept))
+        assert report.readings == 10
 
 
 def test_another_certificate_of_the_server_is_refused(secured, tmp_path, clock):

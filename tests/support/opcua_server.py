@@ -2,9 +2,9 @@
 
 The spec: {"port", "nodes": {id: {"values": [[ts ms, value, status code]], "unit", "name", "history": true}}, and what
 the server is like: "page": values per answer at most; "points": whether it gives continuation points, or only fewer
-values; "most_nodes": per query; "users": {name: password}; "policies": [...]; "certificate", "key"; "namespaces": those
-registered before that of the nodes}. Nodes are in a folder "Plant". While it runs, a line {"id": [value, status]} on
-its standard input writes values now, and is answered by their instant.
+values; "most_nodes": per query; "undated": values have no source timestamp; "users": {name: password}; "policies":
+[...]; "certificate", "key"; "namespaces": those registered before that of the nodes}. Nodes are in a folder "Plant".
+While it runs, a line {"id": [value, status]} on its standard input writes values now, and is answered by their instant.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ NEVER = datetime(1602, 1, 1, tzinfo=timezone.utc)
 class Store(HistoryStorageInterface):
     """Values in time order, in memory."""
 
-    def __init__(self, page: int, points: bool) -> None:
-        self.page, self.points = page, points
+    def __init__(self, page: int, points: bool, undated: bool = False) -> None:
+        self.page, self.points, self.undated = page, points, undated
         self.values: dict[ua.NodeId, list[ua.DataValue]] = {}
         self.instants: dict[ua.NodeId, list[datetime]] = {}
 
@@ -67,6 +67,9 @@ class Store(HistoryStorageInterface):
             found = values[bisect.bisect_left(known, start) : last]
         most = min(self.page, nb_values or self.page)
         point = found[most].SourceTimestamp if self.points and len(found) > most else None
+        if self.undated:
+            given = [ua.DataValue(of.Value, of.StatusCode, None, of.SourceTimestamp) for of in found[:most]]
+            return given, point
         return found[:most], point
 
 
@@ -102,7 +105,7 @@ async def serve(spec) -> None:
     for uri in spec.get("namespaces", []):
         await server.register_namespace(uri)
     space = await server.register_namespace(URI)
-    store = Store(spec.get("page", 10_000), spec.get("points", True))
+    store = Store(spec.get("page", 10_000), spec.get("points", True), spec.get("undated", False))
     server.iserver.history_manager.set_storage(store)
     limit(server, spec.get("most_nodes"))
     by_node(server)

@@ -54,11 +54,7 @@ class HttpSource:
                 self._check(response)
                 yield response
         except requests.exceptions.SSLError as error:
-            raise SourceDownError(
-                f"{self._where}: {self.url}: its certificate is not trusted: {_cause(error)}",
-                "set `ca` of the source to the PEM file of the authority that signed it",
-                ExitCode.UNREACHABLE,
-            ) from error
+            raise _distrusted(f"{self._where}: {self.url}", _cause(error)) from error
         except requests.exceptions.ReadTimeout as error:
             raise TooMuchError(
                 f"{self._where}: {self.url} did not answer within {timeout_s:g} s",
@@ -70,6 +66,10 @@ class HttpSource:
                 f"{self._where}: {self.url} cannot be reached: {_cause(error)}",
                 "check `url` of the source, and that the server runs",
                 ExitCode.UNREACHABLE,
+            ) from error
+        except OSError as error:  # of a file of authorities that cannot be read
+            raise SourceDownError(
+                f"{self._where}: {printable(str(error), SHOWN)}", "correct `ca` of the source"
             ) from error
 
     def _check(self, response: requests.Response) -> None:
@@ -110,6 +110,22 @@ class HttpSource:
 
     def close(self) -> None:
         self.session.close()
+
+
+def _distrusted(where: str, cause: str) -> SourceDownError:
+    """The error for a TLS connection that was not made."""
+    said = cause.lower()
+    if "expired" in said or "not yet valid" in said:
+        hint = "renew the server's certificate, or correct the clocks of both machines"
+    elif "mismatch" in said or "doesn't match" in said:
+        hint = "write the host name of the server's certificate into `url` of the source"
+    elif "certificate" in said:
+        hint = "set `ca` of the source to the PEM file of the authority that signed it"
+    else:
+        return SourceDownError(
+            f"{where} does not speak TLS: {cause}", "check `url` of the source", ExitCode.UNREACHABLE
+        )
+    return SourceDownError(f"{where}: its certificate is not trusted: {cause}", hint, ExitCode.UNREACHABLE)
 
 
 def _cause(error: BaseException) -> str:

@@ -1,0 +1,80 @@
+"""Sources over HTTPS: certificates that are not trusted, and what helps, in words that show no secret."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from support.certificates import Authority
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.masking import mask
+from eugenie_cli.sources.failures import SourceDownError
+from eugenie_cli.sources.windows.http import HttpSource
+
+pytestmark = pytest.mark.slow
+
+
+class Answering(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def serving(pair):
+    """The port of a server with this certificate; None: without TLS."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    if pair is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pair.certificate, pair.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("valid", "host", "trusted", "words"),
+    [
+        ({}, "127.0.0.1", "ours", None),
+        ({}, "127.0.0.1", "theirs", "set `ca` of the source"),
+        ({}, "127.0.0.1", None, "set `ca` of the source"),
+        ({"days": -1}, "127.0.0.1", "ours", "renew the server's certificate"),
+        ({"begins": 5}, "127.0.0.1", "ours", "correct the clocks"),
+        ({}, "localhost", "ours", "write the host name of the server's certificate into `url`"),
+        (None, "127.0.0.1", "ours", "check `url` of the source"),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_said_with_what_helps(tmp_path, valid, host, trusted, words):
+    authorities = {name: Authority(tmp_path / name, name) for name in ("ours", "theirs")}
+    pair = None if valid is None else authorities["ours"].sign("influx", **valid)
+    ca = None if trusted is None else str(authorities[trusted].ca)
+    with serving(pair) as port:
+        source = HttpSource(f"https://reader:pass-word-1@{host}:{port}", "source s", None, ca)
+        if words is None:
+            with source.get("/", {}, 5) as response:
+                assert response.content == b"ok"
+            return
+        with pytest.raises(SourceDownError) as refused, source.get("/", {}, 5):
+            pass
+        said = f"{refused.value.reason} {refused.value.hint}"
+        assert words in said and f"{host}:{port}" in said, said
+        assert "pass-word-1" not in mask(said)
+
+
+def test_a_ca_that_does_not_exist_is_named(tmp_path):
+    source = HttpSource("https://127.0.0.1:1", "source s", None, str(tmp_path / "nowhere.pem"))
+    with pytest.raises(EugenieError, match=r"nowhere\.pem"), source.get("/", {}, 5):
+        pass
