@@ -222,6 +222,7 @@ def _bounded(read: ToInstant, unit: str = "") -> ToInstant:
 
 def _other_unit(number: str, before: str) -> str:
     """A hint that names the unit in which a number would be a plausible instant; empty if there is none."""
+    number = number.replace(",", ".", 1)
     for unit, factor in _MS_PER_UNIT.items():
         milliseconds = Decimal(number) * factor
         if FIRST_PLAUSIBLE <= milliseconds < LAST_PLAUSIBLE:

@@ -325,3 +325,9 @@ def test_a_number_in_another_unit_is_refused_with_the_likely_unit():
         compile_instant()("46035.2083333333")
     with pytest.raises(ValueError, match="with `unit: ns` it would be 2026-01-13T05:00:00Z"):
         compile_instant("us")("1768280400000000000")
+
+
+@pytest.mark.parametrize("text", ["-1,0", "-1.0", "1e17"])
+def test_an_epoch_out_of_range_is_refused_in_words_whatever_its_decimal_sign(text):
+    with pytest.raises(ValueError, match="is before 1970 or after 9999"):
+        compile_instant("s")(text)
