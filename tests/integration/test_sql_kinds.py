@@ -18,6 +18,7 @@ from support.history_sites import pump_site
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.sources.importing import import_sources
+from eugenie_cli.sources.interface import Tally, importer_for
 
 pytestmark = pytest.mark.integration
 
@@ -67,6 +68,16 @@ def held(site):
         ((ts - ms(START)) / 1_000, None if math.isnan(value) else value)
         for ts, value in zip(read.ts.tolist(), read.value.tolist(), strict=True)
     ]
+
+
+def read(site):
+    """The same as `held`, with the tally, without a history: much faster."""
+    importer, tally, found = importer_for(site.sources[0], site), Tally(), []
+    for item in importer.items():
+        for batch in importer.read(item, tally, lambda _: None):
+            found += zip(((batch.ts - ms(START)) / 1_000).tolist(), batch.value.tolist(), strict=True)
+    importer.close()
+    return sorted((at, None if math.isnan(value) else value) for at, value in found), tally
 
 
 def made(server, table, columns, rows):
@@ -130,16 +141,17 @@ def test_a_value_of_any_type_is_right_or_refused_in_words(server, tmp_path):
         site = site_of(tmp_path / str(number), server, table="kinds")
         if isinstance(values, str):
             with pytest.raises(EugenieError) as refused:
-                import_sources(site)
-            assert values in refused.value.reason, of_type
+                read(site)
+            assert values in f"{refused.value.reason} {refused.value.hint}", of_type
             assert server.address in refused.value.reason
             continue
-        (report,) = import_sources(site)
+        found, tally = read(site)
         expected = [(10.0 * n, value) for n, value in enumerate(values.values()) if not isinstance(value, str)]
-        assert (held(site), report.failed) == (expected, []), of_type
+        assert found == expected, of_type
         words = [value for value in values.values() if isinstance(value, str)]
-        assert sum(report.rejected.values()) == len(words)
-        assert all(word in str(report.examples) for word in words)
+        assert sum(tally.rejected.values()) == len(words)
+        said = "".join(example for examples in tally.examples.values() for example in examples)
+        assert all(word in said for word in words), said
 
 
 def test_names_may_be_of_any_type_of_text(server, tmp_path):
@@ -150,9 +162,7 @@ def test_names_may_be_of_any_type_of_text(server, tmp_path):
     for number, of_type in enumerate(types):
         columns = f"ts {instant_of(server)}, asset {of_type}, sensor varchar(20), value int"
         made(server, "named", columns, [f"({at(0)}, 'p1', 'flow', 1)"])
-        site = site_of(tmp_path / str(number), server, table="named")
-        import_sources(site)
-        assert held(site) == [(0, 1)], of_type
+        assert read(site_of(tmp_path / str(number), server, table="named"))[0] == [(0, 1)], of_type
 
 
 def test_tags_with_quotes_umlauts_and_signs(server, tmp_path):
@@ -227,9 +237,7 @@ def test_a_query_is_sent_as_it_is_written(server, tmp_path):
     instant = "timestamptz" if server.kind == "postgresql" else "datetime(6)"
     for number, query in enumerate([*QUERIES, *more]):
         written = query.replace("{instant}", instant)
-        site = site_of(tmp_path / str(number), server, query=written)
-        (report,) = import_sources(site)
-        assert (held(site), report.failed) == (expected, []), written
+        assert read(site_of(tmp_path / str(number), server, query=written))[0] == expected, written
 
 
 def test_the_limit_of_a_query_loses_nothing(server, tmp_path):
