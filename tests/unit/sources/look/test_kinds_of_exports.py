@@ -16,6 +16,8 @@ from support.looked import checks, imported, looked, questions
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.sources.look.first_bytes import type_of
 
+pytestmark = pytest.mark.slow  # seconds together
+
 T = 1_772_355_600_000  # 2026-03-01T09:00:00Z
 ISO = "2026-03-01 09:00:0"
 PLAIN = {("F1.PV", T): 1.5, ("F1.PV", T + 1_000): 2.5}
