@@ -84,6 +84,8 @@ def deduplicate(
 
     The result depends only on the set of readings, not on their order.
     """
+    if _increases(sensor, ts):
+        return sensor, ts, value
     merged = merge(sensor, ts, value)
     return merged.sensor, merged.ts, merged.value
 
