@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +19,6 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import reveal
 from eugenie_cli.sources.failures import SourceDownError, TransientError
 from eugenie_cli.sources.mqtt.settings import MqttSettings
@@ -33,12 +33,19 @@ _NO_RETAINED = 2  # MQTT 5, 3.8.3.1
 class Broker:
     """A connection; a lost one is opened again by `connect`.
 
-    `on_message`: called by `wait` with each of paho's messages. `keeps`: whether the broker keeps messages while the
-    bridge is away. `resumed`: whether it knew the session. `number`: of the connection, since message ids are valid
-    within one only.
+    `resolve`: makes a path of the site file absolute; `on_message`: called by `wait` with each of paho's messages;
+    `keeps`: whether the broker keeps messages while the bridge is away. `resumed`: whether it knew the session;
+    `number`: of the connection, since message ids are valid within one only.
     """
 
-    def __init__(self, source: MqttSettings, site: Site, on_message: Callable[[Any], None], keeps: bool) -> None:
+    def __init__(
+        self,
+        source: MqttSettings,
+        client_id: str,
+        resolve: Callable[[str], Path],
+        on_message: Callable[[Any], None],
+        keeps: bool,
+    ) -> None:
         self._source, self._keeps, self._deliver = source, keeps, on_message
         parts = urlsplit(source.url)
         self._secure = parts.scheme == "mqtts"
@@ -46,8 +53,8 @@ class Broker:
         self.where = source.url
         self._is_5 = source.version == "5"
         self._password = None if source.password is None else reveal(source.password)
-        self._context = self._tls(site) if self._secure else None
-        self.client_id = source.client_id or f"eugenie-{site.site}-{source.name}"
+        self._context = self._tls(resolve) if self._secure else None
+        self.client_id = client_id
         self._client: Any = None
         self._will: tuple[str, bytes] | None = None
         self._connack: Any = None
@@ -204,12 +211,12 @@ class Broker:
         said = f" ({why})" if why else ""
         return TransientError(f"{self.where}: the connection was lost{said}", hint, ExitCode.UNREACHABLE)
 
-    def _tls(self, site: Site) -> ssl.SSLContext:
+    def _tls(self, resolve: Callable[[str], Path]) -> ssl.SSLContext:
         source = self._source
         try:
-            context = ssl.create_default_context(cafile=None if source.ca is None else str(site.resolve(source.ca)))
+            context = ssl.create_default_context(cafile=None if source.ca is None else str(resolve(source.ca)))
             if source.certificate is not None and source.key is not None:
-                context.load_cert_chain(str(site.resolve(source.certificate)), str(site.resolve(source.key)))
+                context.load_cert_chain(str(resolve(source.certificate)), str(resolve(source.key)))
         except (OSError, ssl.SSLError) as error:
             raise SourceDownError(
                 f"source {source.name}: `ca`, `certificate` or `key` cannot be used: {error}",

@@ -17,9 +17,9 @@ import numpy as np
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.readings.reject_reasons import BAD_PROTOBUF, BAD_TIMESTAMP, BAD_VALUE, MISSING_FIELD
+from eugenie_cli.readings.routing import Router
 from eugenie_cli.readings.timestamps import MAX_INSTANT
-from eugenie_cli.site.schema import Site
-from eugenie_cli.sources.interface import Tally, router_of
+from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.mqtt.places import Places
 from eugenie_cli.sources.mqtt.received import Received
 from eugenie_cli.sources.mqtt.settings import SparkplugSettings
@@ -48,9 +48,11 @@ class SparkplugMessages:
 
     by_arrival = False
 
-    def __init__(self, settings: SparkplugSettings, site: Site, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: SparkplugSettings, router: Router, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings, self._clock = settings, clock
-        self._places = Places(router_of(site))
+        self._places = Places(router)
         self._values = Values(settings.status)
         self._nodes: dict[tuple[str, str], Node] = {}
         self._named: set[str] = set()

@@ -18,7 +18,7 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.readings.backoff import pause_s
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.failures import TransientError
-from eugenie_cli.sources.interface import Tally
+from eugenie_cli.sources.interface import Tally, router_of
 from eugenie_cli.sources.live import Sink
 from eugenie_cli.sources.mqtt.connection import Broker
 from eugenie_cli.sources.mqtt.plain import PlainMessages
@@ -42,7 +42,7 @@ class Subscriber:
 
     def __init__(self, source: MqttSettings, site: Site) -> None:
         self._source = source
-        self._sparkplug = None if source.sparkplug is None else SparkplugMessages(source.sparkplug, site)
+        self._sparkplug = None if source.sparkplug is None else SparkplugMessages(source.sparkplug, router_of(site))
         self._messages: SparkplugMessages | PlainMessages = self._sparkplug or PlainMessages(source, site)
         self._keeps = not self._messages.by_arrival
         self._filters = (
@@ -50,7 +50,8 @@ class Subscriber:
             if source.sparkplug is None
             else filters_of(source.sparkplug)
         )
-        self._broker = Broker(source, site, self._arrived, self._keeps)
+        client_id = source.client_id or f"eugenie-{site.site}-{source.name}"
+        self._broker = Broker(source, client_id, site.resolve, self._arrived, self._keeps)
         self._host = None if source.sparkplug is None or source.sparkplug.host is None else source.sparkplug.host
         self._lock = threading.Condition()
         self._queue: list[Received] = []

@@ -152,7 +152,7 @@ class Poller:
 def polled(reader: Callable[[Any, Site], PolledReader]) -> Callable[[Any, Site], LiveSource]:
     """What the SourceType of a source of windows names as its live side: (settings, site) -> its poller."""
 
-    def make(source: Any, site: Site) -> Poller:
-        return Poller(reader(source, site), source, source.bridge)
+    def make(source: Any, *rest: Site) -> Poller:
+        return Poller(reader(source, *rest), source, source.bridge)
 
     return make

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.sparkplug import BOOLEAN, DATE_TIME, DOUBLE, FLOAT, INT8, INT16, INT32, INT64, STRING, UINT64, EdgeNode
 
 from eugenie_cli.site.schema import Site
-from eugenie_cli.sources.interface import Tally
+from eugenie_cli.sources.interface import Tally, router_of
 from eugenie_cli.sources.mqtt.received import Received
 from eugenie_cli.sources.mqtt.settings import SparkplugSettings
 from eugenie_cli.sources.mqtt.sparkplug import HELD_S, SparkplugMessages
@@ -34,7 +34,7 @@ class Reader:
 
     def __init__(self, site=SITE, **settings):
         self.now, self.at_ms = 0.0, NOW
-        self.messages = SparkplugMessages(SparkplugSettings(**settings), site, clock=lambda: self.now)
+        self.messages = SparkplugMessages(SparkplugSettings(**settings), router_of(site), clock=lambda: self.now)
         self.tally = Tally()
 
     def read(self, *sent):
