@@ -8,6 +8,7 @@ or if only that makes all of them equally far apart; otherwise the rows do not s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,10 +31,12 @@ def unclear(detail: str, ts: Mapping[str, Any]) -> str:
 
 
 class RowOrder:
-    """The order of the rows of one item, across its blocks. `last`: the newest instant by key."""
+    """The order of the rows of one item, across its blocks. `last`: the instant of the last row by key."""
 
     def __init__(self) -> None:
         self.last: dict[int, int] = {}
+        self._descents: Counter[int] = Counter()
+        """By key: steps back in time less steps ahead, among the rows whose instants are known."""
 
     def resolved(
         self,
@@ -53,22 +56,50 @@ class RowOrder:
             rows = np.flatnonzero(read & (keys == key))
             before = np.array([self.last[key]] if key in self.last else [], np.int64)
             early, late = np.concatenate([before, first[rows]]), np.concatenate([before, second[rows]])
-            resolved, clear = _in_order(early, late)
+            resolved, clear = _in_order(early, late, self._descents[key])
             ts[rows], known[rows] = resolved[len(before) :], clear[len(before) :]
         self._remember(keys, ts, known)
         return np.where(known, ts, 0), known
 
     def _remember(self, keys: NDArray[np.integer], ts: NDArray[np.int64], known: NDArray[np.bool_]) -> None:
-        rows = np.flatnonzero(known & (keys >= 0))[::-1]
-        last, places = np.unique(keys[rows], return_index=True)
-        self.last.update(zip(last.tolist(), ts[rows[places]].tolist(), strict=True))
+        rows = np.flatnonzero(known & (keys >= 0))
+        if not len(rows):
+            return
+        rows = rows[np.argsort(keys[rows], kind="stable")]
+        names, begin = np.unique(keys[rows], return_index=True)
+        instants = ts[rows]
+        ahead = np.sign(np.diff(instants, prepend=instants[0]))
+        numbers = names.tolist()
+        ahead[begin] = [np.sign(at - self.last.get(key, at)) for key, at in zip(numbers, instants[begin], strict=True)]
+        for key, steps in zip(numbers, np.add.reduceat(ahead, begin).tolist(), strict=True):
+            self._descents[key] -= steps
+        ends = np.append(begin[1:], len(rows)) - 1
+        self.last.update(zip(numbers, instants[ends].tolist(), strict=True))
 
 
-def _in_order(early: NDArray[np.int64], late: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The instants of rows of one key, and a mask of those that their order shows."""
-    if _is_descending(early, late):
-        ts, clear = _in_order(early[::-1], late[::-1])
+def _in_order(
+    early: NDArray[np.int64], late: NDArray[np.int64], descents: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The instants of rows of one key, and a mask of those that their order shows.
+
+    `descents`: the steps back in time among earlier rows, less those ahead.
+    """
+    twice = early != late
+    once = early[~twice]
+    descents += _descents(once if len(np.unique(once)) > 1 else early)
+    if descents > 0:
+        ts, clear = _ascending(early[::-1], late[::-1])
         return ts[::-1], clear[::-1]
+    return _ascending(early, late) if descents else (early, ~twice)
+
+
+def _descents(ts: NDArray[np.int64]) -> int:
+    """Steps back in time less steps ahead."""
+    steps = np.diff(ts)
+    return int(np.count_nonzero(steps < 0)) - int(np.count_nonzero(steps > 0))
+
+
+def _ascending(early: NDArray[np.int64], late: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     twice = early != late
     ts, clear = early.copy(), ~twice
     edges = np.flatnonzero(np.diff(np.concatenate([[False], twice, [False]]).astype(np.int8)))
@@ -80,12 +111,6 @@ def _in_order(early: NDArray[np.int64], late: NDArray[np.int64]) -> tuple[NDArra
             ts[start + switch : end] = late[start + switch : end]
             clear[start:end] = True
     return ts, clear
-
-
-def _is_descending(early: NDArray[np.int64], late: NDArray[np.int64]) -> bool:
-    once = early[early == late]
-    steps = np.diff(once if len(np.unique(once)) > 1 else early)
-    return int(np.count_nonzero(steps < 0)) > int(np.count_nonzero(steps > 0))
 
 
 def _switch(early: NDArray[np.int64], late: NDArray[np.int64], before: int | None, after: int | None) -> int | None:
