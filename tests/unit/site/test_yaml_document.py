@@ -102,7 +102,8 @@ def test_any_quoted_yaml_is_read_back_and_the_position_of_every_value_is_right(v
     document = parse(text)
     assert document.value == value and document.problems == []
     lines = text.split("\n")
-    for path, position in document.values.items():
+    for path in document.values:
+        position = document.position(path)
         written = lines[position.line - 1][position.column - 1 :]
         member = value
         for part in path:
