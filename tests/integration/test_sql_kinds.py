@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +20,7 @@ from support.history_sites import pump_site
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
+from eugenie_cli.site.load import load_site
 from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.sources.interface import Tally, importer_for
 
@@ -53,12 +57,15 @@ def clock(monkeypatch):
     return now
 
 
-def site_of(folder, server, **source):
-    given = {
+def given(server):
+    return {
         **{"name": "db", "type": "sql", "url": server.address, "username": "reader", "password": "secret-1"},
         **{"start": "2026-01-01T00:00:00Z", "window": "31d", "readings": LONG, "pace": {"retries": 0}},
     }
-    return pump_site(folder, [{**given, **source}])
+
+
+def site_of(folder, server, **source):
+    return pump_site(folder, [{**given(server), **source}])
 
 
 def held(site):
@@ -350,6 +357,7 @@ def secured(server, tmp_path_factory):
 
 
 def test_certificates_that_cannot_be_trusted_are_said(server, secured, tmp_path):
+    """In a process of its own: TensorFlow's BoringSSL and libpq's OpenSSL abort in one that has both."""
     secure, authority = secured
     other = Authority(tmp_path / "other", "other-ca")
     made(server, "tls", f"ts timestamptz, {NAMES}, value int", [f"({at(0)}, 'p1', 'flow', 1)"])
@@ -361,24 +369,33 @@ def test_certificates_that_cannot_be_trusted_are_said(server, secured, tmp_path)
     for name, (valid, trusted, words) in cases.items():
         secure(name, **valid)
         url = f"{server.address}?sslmode=verify-full&sslrootcert={trusted.ca}"
-        site = site_of(tmp_path / name, server, table="tls", url=url, pace={"retries": 3})
+        source = {"table": "tls", "url": url, "pace": {"retries": 3}}
+        site = _in_a_file(tmp_path / name, {**given(server), **source})
+        code, said = _imported(site)
         if words is None:
-            _after_reload(lambda site=site: import_sources(site))
-            assert held(site) == [(0, 1)]
+            assert code == 0 and held(site) == [(0, 1)], said
             continue
-        with pytest.raises(EugenieError) as refused:
-            import_sources(site)
-        said = f"{refused.value.reason} {refused.value.hint}"
+        assert code != 0
         for word in (words, f"127.0.0.1:{server.port}", "correct the options of `url`", "if a certificate has expired"):
             assert word in said, said
 
 
-def _after_reload(work):
-    """A server takes a moment to read its settings again."""
+def _in_a_file(folder, source):
+    site = {
+        **{"site": "plant", "timezone": "UTC", "sources": [source], "assets": {"p1": {"class": "pump"}}},
+        "classes": {"pump": {"sensors": [{"name": "flow"}], "step": "1s", "max_gap": "5s"}},
+    }
+    folder.mkdir()
+    (folder / "plant.yaml").write_text(json.dumps(site))
+    return load_site(folder / "plant.yaml")
+
+
+def _imported(site):
+    """Exit code and messages of `eugenie import`. A server takes a moment to read its settings again."""
     for _ in range(20):
-        try:
-            return work()
-        except EugenieError as error:
-            if "does not support SSL" not in error.reason:
-                raise
-    return work()
+        command = [Path(sys.executable).parent / "eugenie", "import", "--site", site.file]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        said = " ".join(done.stderr.split())
+        if "does not support SSL" not in said:
+            break
+    return done.returncode, said

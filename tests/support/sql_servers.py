@@ -70,7 +70,12 @@ class SqlServer:
             import psycopg
 
             return psycopg.connect(
-                host="127.0.0.1", port=self.port, user="postgres", dbname=database or "postgres", autocommit=True
+                host="127.0.0.1",
+                port=self.port,
+                user="postgres",
+                dbname=database or "postgres",
+                autocommit=True,
+                sslmode="disable",  # libpq's OpenSSL and TensorFlow's BoringSSL abort in one process
             )
         import pymysql
 
