@@ -36,14 +36,16 @@ class Jvm:
 
 @contextmanager
 def gateway_to(jar: Path) -> Iterator[Jvm]:
-    port, token = launch_gateway(
-        classpath=str(jar), java_path=str(java.java()), die_on_exit=True, enable_auth=True, redirect_stderr=None
+    port, token, process = launch_gateway(
+        classpath=str(jar), java_path=str(java.java()), die_on_exit=True, enable_auth=True, return_proc=True
     )
     gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=token))
     try:
         yield Jvm(gateway)
     finally:
         gateway.shutdown()
+        process.kill()
+        process.wait()
 
 
 def accessible(member: Any) -> Any:
