@@ -85,6 +85,7 @@ class TestPhysics:
 
 
 class TestFaults:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("kind", "asset", "signs"),
         [
@@ -166,6 +167,7 @@ class TestReadings:
         assert len(set(during.value)) == 1
         assert during.value[0] == mine.value[mine.ts < fault.onset][-1]
 
+    @pytest.mark.slow
     def test_readings_are_irregular_with_gaps_bad_quality_and_duplicates(self):
         history = Plant(1, START, START + 24 * HOUR).history()
         first_sensor = history.where((history.pump == 0) & (history.sensor == 0))

@@ -29,6 +29,7 @@ def covered(block: int, studies: int = 200, rows: int = 4_000) -> float:
     return hits / studies
 
 
+@pytest.mark.slow
 def test_intervals_of_dependent_rows_hold_the_truth_as_often_as_they_say(tell):
     """Neighbours agree in nine of ten cases here. Intervals from rows drawn one by one would be far too narrow."""
     blocks, single = covered(block=50), covered(block=1)

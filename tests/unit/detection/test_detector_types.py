@@ -46,6 +46,7 @@ def equal(actual: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_the_graph_says_what_the_reference_says_with_missing_values_and_strangers(name):
     assets = ["pump-2", "pump-3", "nobody", "pump-1"]
     rows = gappy(["pump-2", "pump-3", "pump-1", "pump-1"], 120)
@@ -108,6 +109,7 @@ def test_a_row_needs_itself_and_four_fifths_of_its_window(name):
     assert np.isfinite(graph(name, ["pump-1"] * 4, rows)["score"][:, 0]).tolist() == [True, False, True, False]
 
 
+@pytest.mark.slow
 def test_it_is_the_same_after_a_night_on_disk(name, tmp_path: Path):
     artifact.save(detector(name), tmp_path / "detector")
     again = artifact.load(tmp_path / "detector")
@@ -117,6 +119,7 @@ def test_it_is_the_same_after_a_night_on_disk(name, tmp_path: Path):
     np.testing.assert_array_equal(now["score"].numpy(), graph(name, ["pump-1"], rows)["score"])
 
 
+@pytest.mark.slow
 def test_a_saved_model_holds_the_signatures_that_the_type_has_and_no_compiled_piece(name, tmp_path: Path):
     tf.saved_model.save(module(name), str(tmp_path / "1"), signatures=module(name).signatures())
     loaded = tf.saved_model.load(str(tmp_path / "1"))
@@ -129,6 +132,7 @@ def test_a_saved_model_holds_the_signatures_that_the_type_has_and_no_compiled_pi
     np.testing.assert_array_equal(again["score"].numpy(), graph(name, ["pump-1"], rows)["score"])
 
 
+@pytest.mark.slow
 def test_what_is_expected_is_of_the_rows_unit_and_the_forecast_repeats_the_last_value(name):
     made, rows = detector(name), gappy(["pump-1"], detector(name).window)
     rows[0, -1] = classical_plant.rows_of("pump-1", 3, 1)[0]

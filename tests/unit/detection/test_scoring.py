@@ -33,6 +33,7 @@ def gappy(assets: list[str], length: int, seed: int = 3) -> np.ndarray:
     return rows
 
 
+@pytest.mark.slow
 def test_graph_agrees_with_the_reference_with_and_without_missing_values() -> None:
     assets = ["pump-2", "pump-1", "pump-3"]
     for rows in (sample_detector.rows_of(DETECTOR, assets, WINDOW + 30), gappy(assets, WINDOW + 60)):
@@ -52,6 +53,7 @@ def test_one_window_at_a_time_equals_one_long_segment() -> None:
             np.testing.assert_allclose(value[:, 0], whole[name][:, k], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_batch_mates_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assets = ["pump-3", "pump-1", "pump-2", "pump-1"]
     rows = gappy(assets, WINDOW + 20)
@@ -108,6 +110,7 @@ def test_forecast_gives_one_row_for_each_horizon() -> None:
     assert np.isnan(forecast[1]).all()
 
 
+@pytest.mark.slow
 def test_a_saved_graph_answers_as_before(tmp_path: Path) -> None:
     tf.saved_model.save(MODULE, str(tmp_path / "1"), signatures=MODULE.signatures())
     loaded = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]

@@ -61,6 +61,7 @@ def test_scores_are_those_of_each_window_alone_wherever_segments_are_cut(plant, 
     assert scored.score == pytest.approx(by_hand("p-1")[480:800], abs=1e-4, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_rows_before_the_period_fill_its_first_windows(plant):
     whole, part = of(plant), of(plant, start_ms=START + 600 * STEP, end_ms=START + 650 * STEP)
     assert (part.edges[0], len(part.edges)) == (START + 600 * STEP, 50)

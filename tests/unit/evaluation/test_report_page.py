@@ -51,6 +51,7 @@ def hostile() -> Elements:
     return Elements(render(report_of(HOSTILE)))
 
 
+@pytest.mark.slow
 def test_names_are_text_and_never_markup(hostile):
     for tag in ("script", "img", "iframe", "object", "b"):
         assert all(attributes == {} for attributes in hostile.of(tag)), tag

@@ -104,6 +104,7 @@ def test_paths_with_characters_of_patterns_are_paths(tmp_path):
     assert rows(history, "select count(*) from readings") == [(3,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -123,6 +124,7 @@ def test_no_file_but_the_committed_parts_can_be_read(tmp_path, statement):
         rows(history, statement.format(root=tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

@@ -75,6 +75,7 @@ def test_show_gives_every_value_and_its_origin(run, write):
     assert "plant.yaml:7:22" in run("config", "show", "--origin")[1]
 
 
+@pytest.mark.slow
 def test_the_schema_is_json(run):
     code, out, _ = run("config", "schema")
     assert code == 0 and json.loads(out)["title"] == "eugenie site file"

@@ -65,6 +65,7 @@ def test_no_secret_is_shown(write, monkeypatch):
     assert "hunter2" not in text and "me:********@mlflow" in text
 
 
+@pytest.mark.slow
 def test_the_schema_describes_exactly_what_a_file_may_contain():
     schema = site_schema()
     assert set(schema["properties"]) >= {"site", "classes", "assets", "kafka"}
@@ -88,6 +89,7 @@ def schema_errors(text: str) -> list[str]:
     return [error.message for error in jsonschema.Draft202012Validator(site_schema()).iter_errors(document)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file", [*sorted((PROJECT / "site-configs").glob("*.yaml")), TEMPLATE], ids=lambda path: path.stem
 )
@@ -105,6 +107,7 @@ def test_the_schema_refuses_invalid_files(more):
     assert len(schema_errors(good + more)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "valid"),
     [

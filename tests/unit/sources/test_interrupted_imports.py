@@ -51,6 +51,7 @@ def undisturbed(start, processes, tmp_path_factory):
     return contents(workspace), time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(start, processes, undisturbed, tmp_path):
     expected, seconds = undisturbed
     chance = random.Random(KILLS)
@@ -70,6 +71,7 @@ def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(start, process
         assert files == set(history.snapshot().by_file)
 
 
+@pytest.mark.slow
 def test_two_importers_at_once_give_what_one_gives(start, processes, undisturbed, tmp_path):
     ended = [processes.finish(process) for process in [start(tmp_path), start(tmp_path)]]
     assert {code for code, _ in ended} <= {ExitCode.OK, ExitCode.REFUSED}
@@ -78,6 +80,7 @@ def test_two_importers_at_once_give_what_one_gives(start, processes, undisturbed
     assert contents(tmp_path) == undisturbed[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1_000, 20_000], ids="{} bytes a file".format)
 def test_a_disk_that_refuses_is_an_error_with_the_next_step(start, processes, undisturbed, tmp_path, limit):
     code, output = processes.finish(start(tmp_path, file_limit=limit))
@@ -89,6 +92,7 @@ def test_a_disk_that_refuses_is_an_error_with_the_next_step(start, processes, un
     assert contents(tmp_path) == undisturbed[0]
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_loses_and_doubles_nothing(start, processes, undisturbed, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()

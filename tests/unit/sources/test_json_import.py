@@ -325,6 +325,7 @@ def test_values_are_read_in_pieces_of_any_size(values, size, indent):
     assert found == values
 
 
+@pytest.mark.slow
 @given(st.lists(JSON, max_size=9), st.integers(1, 40), st.sampled_from([None, 1]))
 @settings(max_examples=50, deadline=None)
 def test_elements_are_read_in_lists_of_any_length(values, size, indent):

@@ -72,6 +72,7 @@ def test_an_importer_that_raises_fails_its_item_or_source_and_no_other(package, 
 GIVEN_ITEMS = 'SourceItem("good", 1, {}), SourceItem("item", 1, {})'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("replaced", "by", "what"),
     [
@@ -224,6 +225,7 @@ SASL = "security: {protocol: SASL_PLAINTEXT, mechanism: PLAIN, username: u, pass
 AVRO = "{format: avro, asset: {path: a}, sensor: {path: s}, registry: {url: 'http://h:1', username: u, password: %s}}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize(
     ("setting", "section"),

@@ -142,6 +142,7 @@ def test_without_the_package_its_type_is_unknown(tmp_path):
         load_site(site_file(tmp_path, SITE))
 
 
+@pytest.mark.slow
 def test_opening_a_site_imports_no_library_of_its_importers(tmp_path):
     file = site_file(tmp_path, CSV_SITE)
     code = f"import sys; from eugenie_cli.site.load import load_site; load_site({str(file)!r}); "
@@ -193,6 +194,7 @@ def test_a_broken_package_is_named_with_the_next_step_and_affects_no_other_site(
     assert "csv" in types_in_schema() and "odd" not in types_in_schema()
 
 
+@pytest.mark.slow
 def test_config_schema_reports_what_it_omits(package, monkeypatch, capsys):
     from eugenie_cli.main import main
 
@@ -205,6 +207,7 @@ def test_config_schema_reports_what_it_omits(package, monkeypatch, capsys):
     assert "left out: source type odd of odd-sources 1.2 cannot be loaded" in streams.err and NEXT in streams.err
 
 
+@pytest.mark.slow
 def test_settings_that_no_schema_can_describe_are_omitted_from_it(package, tmp_path):
     made = "    of: Callable = len\nSOURCE = SourceType('odd', Settings, 'a:b')"
     package(f"from collections.abc import Callable\n{GOOD}{made}")

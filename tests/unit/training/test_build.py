@@ -57,17 +57,20 @@ def score(built: Built, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return answer["score"].numpy()[0], answer["contribution"].numpy()[0]
 
 
+@pytest.mark.slow
 def test_the_forecaster_learns(built: Built) -> None:
     losses = [epoch.validation for epoch in built.fit.epochs]
     assert min(losses) < 0.6 * losses[0]
     assert losses[built.fit.best] == min(losses)
 
 
+@pytest.mark.slow
 def test_new_normal_rows_stay_within_the_budget(built: Built) -> None:
     scores, _ = score(built, plant(0)[-1500:] + np.random.default_rng(9).normal(0, 1e-3, (1500, 4)).astype(np.float32))
     assert np.mean(scores > 1) <= built.detector.calibration.budget
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sensor", [0, 1])
 def test_a_drifting_sensor_is_found_and_named(built: Built, sensor: int) -> None:
     rows = plant(0)[-1500:]
@@ -77,6 +80,7 @@ def test_a_drifting_sensor_is_found_and_named(built: Built, sensor: int) -> None
     assert contribution[-200:].mean(axis=0).argmax() == sensor
 
 
+@pytest.mark.slow
 def test_a_stuck_sensor_is_found_and_named(built: Built) -> None:
     rows = plant(0)[-1500:]
     rows[300:, 0] = rows[300, 0]  # well below its mean; stuck near the mean, it would stay within the tolerance
@@ -86,12 +90,14 @@ def test_a_stuck_sensor_is_found_and_named(built: Built) -> None:
     assert contribution[alarmed].mean(axis=0).argmax() == 0
 
 
+@pytest.mark.slow
 def test_the_graph_agrees_with_the_trained_keras_network(built: Built) -> None:
     rows = plant(0)[-80:][None]
     slow = reference.score(built.detector, ["pump-0"], rows)
     np.testing.assert_allclose(score(built, rows[0])[0], slow.score[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_detector() -> None:
     first, second = (build("pump", equipment(epochs=1), grids(1200), SILENT).detector for _ in range(2))
     np.testing.assert_array_equal(first.network["lstm_kernel"], second.network["lstm_kernel"])
@@ -107,6 +113,7 @@ def test_contradictory_settings_are_refused() -> None:
         build("pump", equipment(), grids(60), SILENT)
 
 
+@pytest.mark.slow
 def test_arrays_on_disk_give_the_same_detector(built: Built, tmp_path: Path) -> None:
     again = build("pump", equipment(), grids(), SILENT, arrays=MmapArrays(tmp_path)).detector
     for name in ("residual", "level", "scatter"):

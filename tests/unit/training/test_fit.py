@@ -44,6 +44,7 @@ def undisturbed() -> fit.Fit:
     return fitted()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [FusedLSTM, RowsFirstLSTM])
 def test_the_layer_is_keras_layer_forwards_and_backwards(layer: type[keras.layers.LSTM]) -> None:
     plain, ours = keras.layers.LSTM(7, return_sequences=True), layer(7, return_sequences=True)
@@ -81,6 +82,7 @@ def test_the_loss_and_its_gradient_are_hubers() -> None:
     np.testing.assert_allclose(tape.gradient(loss, forecast), 2.0 * expected_gradient, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(undisturbed: fit.Fit) -> None:
     again, other = fitted(), fitted(seed=1)
     for name, weights in undisturbed.network.items():
@@ -93,6 +95,7 @@ class Killed(BaseException):
     """An exception that nothing handles."""
 
 
+@pytest.mark.slow
 def test_a_fit_resumes_after_its_last_epoch_with_the_same_result(tmp_path: Path, undisturbed: fit.Fit) -> None:
     checkpoint = Checkpoint(tmp_path, "recipe")
 
@@ -137,6 +140,7 @@ print(*(epoch.validation for epoch in test_fit.fitted(batch=337).epochs))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.environ.get("EUGENIE_CHAOS") != "full", reason="takes half a minute: with EUGENIE_CHAOS=full")
 def test_two_devices_learn_what_one_learns(tell) -> None:
     losses = {}

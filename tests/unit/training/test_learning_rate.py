@@ -26,6 +26,7 @@ def searched() -> fit.Fit:
     return fitted(**AUTO)
 
 
+@pytest.mark.slow
 def test_the_rate_found_trains_about_as_well_as_the_best_of_a_grid(tell) -> None:
     """The cost is equal: the fit at the rate found has fewer batches, by the number that the search took."""
     train, validation = windows(1, rows=2_000), windows(2, seed=1)
@@ -52,6 +53,7 @@ def test_the_rate_found_trains_about_as_well_as_the_best_of_a_grid(tell) -> None
     assert losses[GRID[0]] > 1.5 * own and losses[GRID[-1]] > 1.5 * own
 
 
+@pytest.mark.slow
 def test_the_fit_equals_one_with_that_rate_and_is_the_same_every_time(searched: fit.Fit) -> None:
     again = fitted(**AUTO)
     assert searched.search is not None and again.search == searched.search
@@ -62,6 +64,7 @@ def test_the_fit_equals_one_with_that_rate_and_is_the_same_every_time(searched: 
         np.testing.assert_array_equal(weights, given.network[name])
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_does_not_search_again(tmp_path: Path, searched: fit.Fit) -> None:
     checkpoint = Checkpoint(tmp_path, "recipe")
 
@@ -110,6 +113,7 @@ def test_where_nothing_is_left_to_learn_the_rise_decides() -> None:
     assert 0.001 < rate_search.choose(RATES, losses).rate <= 0.0025
 
 
+@pytest.mark.slow
 def test_an_early_end_of_the_test_counts_as_divergence() -> None:
     """It ends after 70 steps, at a rate of 0.03."""
     search = rate_search.choose(RATES, falling(0.001, 0.01)[:70])

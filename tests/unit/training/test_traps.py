@@ -127,6 +127,7 @@ def check(kind: str, trap: Trap, size: float, share: float = 0.5) -> None:
     assert np.mean(faulty > 1) > share
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name"),
     [*(("mewma", name) for name in TRAPS), *(("pca-q", name) for name in TRAPS if "constant" in name)],
@@ -135,6 +136,7 @@ def test_a_trap_neither_blinds_a_detector_nor_causes_a_standing_alarm(kind: str,
     check(kind, TRAPS[name], 1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
@@ -148,6 +150,7 @@ def test_the_other_types_withstand_traps_too(kind: str, name: str) -> None:
     check(kind, TRAPS[name], 3.0, 0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "second"),
     [("pca-q", "none"), ("pca-q", "missing"), ("pca-t2", "none"), ("mewma", "constant"), ("isolation-forest", "none")],
@@ -178,6 +181,7 @@ def test_a_sensor_that_never_moved_is_named_and_a_class_of_such_sensors_is_refus
             trained(kind, frozen, ("a",))
 
 
+@pytest.mark.slow
 def test_a_sensor_that_was_stuck_during_training_may_move_like_those_of_other_assets() -> None:
     assets = [plant(number) for number in range(3)]
     assets[0][:NORMAL, TRAP] = 5.0

@@ -22,6 +22,7 @@ print(float(tf.function(lambda a: 2 * a, jit_compile=True)(tf.constant(4.0))))
 """
 
 
+@pytest.mark.slow
 def test_the_compiler_writes_no_output() -> None:
     run = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=True)
     assert (run.stdout, run.stderr) == ("8.0\n", "")
@@ -35,6 +36,7 @@ class Interpreted(Devices):
         return False
 
 
+@pytest.mark.slow
 def test_compiled_steps_learn_what_others_learn() -> None:
     devices = present()
     assert devices.compiles

@@ -62,6 +62,7 @@ def clock(monkeypatch):
     monkeypatch.setattr("eugenie_cli.sources.windows.importer.time", now)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [{}, {"records": "point", "readings": {"shape": "wide", "asset": {"path": "unit"}, "ignore": ["measurement"]}}],
@@ -81,6 +82,7 @@ def test_every_value_is_imported(server, tmp_path, more):
         assert read.value[own["pressure"]].tolist() == (np.arange(COUNT) % 10).tolist()
 
 
+@pytest.mark.slow
 def test_a_span_with_too_many_points_is_halved(server, tmp_path, monkeypatch):
     monkeypatch.setattr("eugenie_cli.sources.influxdb.flight.ROWS_AT_ONCE", 900)
     (report,) = import_sources(site_of(tmp_path, server[1]))

@@ -135,6 +135,7 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_proposal_reads_what_was_written(tmp_path, name):
     content, readings, to_check = CASES[name]

@@ -38,6 +38,7 @@ def run(monkeypatch, capsys, tmp_path):
     return command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [["exports/*.csv"], ["exports/a.csv", "exports/b.csv"]])
 def test_a_site_file_from_exports_is_valid_and_imports_them(run, tmp_path, given):
     code, out, err = run("init", "--name", "plant", "--from", *given)

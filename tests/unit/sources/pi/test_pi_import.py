@@ -86,6 +86,7 @@ def test_states_may_be_given_numbers_of_their_own(held):
     np.testing.assert_equal(read["motor current"], [(HOUR, 100.0), (2 * HOUR, 5.0), (3 * HOUR, np.nan)])
 
 
+@pytest.mark.slow
 def test_a_span_with_too_many_values_is_halved(held):
     source = archive()
     source.points["FT-2"] = [(START + 30 * number, good(float(number))) for number in range(3_000)]
@@ -138,6 +139,7 @@ def test_settings_that_make_no_sense_are_refused(tmp_path, changed, words):
         pump_site(tmp_path, [{**SOURCE, "url": "https://pi/piwebapi", **changed}])
 
 
+@pytest.mark.slow
 def test_points_are_listed_with_their_first_and_last_instant(tmp_path):
     source = archive()
     source.points |= {f"X-{number}": [] for number in range(1_200)}

@@ -156,6 +156,7 @@ def test_a_query_with_its_bounds(tmp_path):
     assert held(site, "p2") == [("flow", ms(START) + n * 3_600_000, n) for n in range(30)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unit", "part", "source"),
     [

@@ -92,6 +92,7 @@ def test_a_query_that_only_reads_is_accepted(query):
     assert problem_of_select(query) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [*NANOSECONDS, *DAYS])
 @given(start=st.integers(0, 2_000_000_000_000), width=st.integers(1, 40 * 24 * HOUR))
 def test_the_bounds_of_numbers_contain_their_span(unit, start, width):
@@ -104,6 +105,7 @@ def test_the_bounds_of_numbers_contain_their_span(unit, start, width):
         assert first <= days[0] and days[1] <= last
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Africa/Casablanca", "America/St_Johns", "Pacific/Apia"])
 @given(
     start=st.integers(1_600_000_000_000, 1_800_000_000_000), width=st.integers(1, 40 * 24 * HOUR), part=st.floats(0, 1)
@@ -154,6 +156,7 @@ DAY = 24 * HOUR
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("time", "column"),
     [
