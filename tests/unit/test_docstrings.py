@@ -79,6 +79,7 @@ def test_a_package_names_its_own_modules():
     assert not unknown, shown(unknown)
 
 
+@pytest.mark.slow
 def test_what_is_called_a_module_is_one():
     basenames = {name.rpartition(".")[2] for name in docstring_names.modules()}
     unknown = [quoted for quoted in docstring_names.called_modules() if quoted.text not in basenames | FOREIGN.keys()]

@@ -61,6 +61,7 @@ def test_the_tables_of_assets_are_these(name: str) -> None:
     assert {table for table, _ in asset_tables(detector(name))} == TABLES[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_no_array_with_a_length_of_the_assets_is_left_undeclared(name: str) -> None:
     made = detector(name)

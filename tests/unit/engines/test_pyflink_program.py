@@ -86,6 +86,7 @@ def test_a_patched_or_unknown_class_is_refused(name, patch, called):
             patch(unknown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [pyflink_program.SERVERS, pyflink_program.WORKERS])
 def test_a_jar_without_a_class_is_refused_and_leaves_nothing(tmp_path, missing):
     jar = tmp_path / "flink-python-9.jar"

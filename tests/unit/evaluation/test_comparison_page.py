@@ -66,6 +66,7 @@ def test_the_gate_speaks_in_words_and_a_condition_that_fails_is_marked(report):
     assert summary(replace(report, gate=gate))[0].verdict == "good"
 
 
+@pytest.mark.slow
 def test_assets_come_worst_first(report):
     comparison = versus(report)
     found = [row[comparison.asset_columns.index("faults found")] for row in comparison.assets]

@@ -69,6 +69,7 @@ def test_rows_before_the_period_fill_its_first_windows(plant):
     assert not np.isnan(part.score[0])
 
 
+@pytest.mark.slow
 def test_the_fault_is_one_anomaly_with_the_streams_id_and_its_sensor_first(plant):
     scored = of(plant)
     during = [record for record in scored.anomalies if record["start"] >= iso(START + FAULT.start * STEP)]

@@ -61,6 +61,7 @@ def test_names_are_text_and_never_markup(hostile):
     assert not any(attribute.startswith("on") for _, attributes in hostile.found for attribute in attributes)
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_for_from_elsewhere(hostile):
     page = render(report_of(HOSTILE))
     addresses = [

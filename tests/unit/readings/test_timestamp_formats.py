@@ -258,6 +258,7 @@ def test_files_next_to_the_zones_are_not_zones():
             compile_instant(timezone=name)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     wall=st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)),

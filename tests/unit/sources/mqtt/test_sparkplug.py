@@ -251,6 +251,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(STEPS)
 def test_every_metric_is_a_reading_or_rejected_whatever_is_lost(steps):
     """And a reading always has the value that was sent for its sensor and instant."""
