@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from eugenie_cli.history.batch import Batch, Series
+from eugenie_cli.history.batch import Batch
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.columns.reader import Columns, compile_columns
 from eugenie_cli.readings.columns.sensor_index import Identity
@@ -23,6 +23,7 @@ from eugenie_cli.readings.timestamp_parts import PARTS as PARTS_OF_INSTANTS
 from eugenie_cli.readings.typed_values import NULL_VALUE, TYPED
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.json.documents import Record
+from eugenie_cli.sources.places import Places
 from eugenie_cli.sources.records.advice import advised
 from eugenie_cli.sources.records.companions import is_row_quality, kind_of
 from eugenie_cli.sources.records.conversions import conversions
@@ -49,19 +50,18 @@ class MessageReader:
         """`bases`: `companions.bases_of` the site's tags and sensors."""
         self._router = router.ignoring_case() if mapping.get("case") == "ignore" else router
         self._mapping, self._timezone, self._tally = mapping, timezone, tally
-        self._conversions = conversions(mapping["value"], self._router, lambda: self._series)
+        self._places = Places(self._router)
+        self._conversions = conversions(mapping["value"], self._router, lambda: self._places.series)
         self._wide, self._bases = mapping["shape"] == "wide", bases
-        self._series: list[Series] = []
-        self._places: dict[tuple[str, int], int] = {}
         self._unknown: dict[str, bool] = {}
         self._compile([])
 
     def _compile(self, ignored: Sequence[str]) -> None:
         """A member that no asset has is not read again: reading it one by one would be slow."""
         self._mapping = {**self._mapping, "ignore": [*self._mapping["ignore"], *ignored]}
-        self._of_lines = compile_columns(self._mapping, self._timezone, self._place_of)
-        self._of_record = compile_columns(self._with_members(), self._timezone, self._place_of)
-        self._of_records = compile_columns({**self._mapping, "records": RECORDS}, self._timezone, self._place_of)
+        self._of_lines = compile_columns(self._mapping, self._timezone, self._places.of)
+        self._of_record = compile_columns(self._with_members(), self._timezone, self._places.of)
+        self._of_records = compile_columns({**self._mapping, "records": RECORDS}, self._timezone, self._places.of)
 
     def _with_members(self) -> dict[str, Any]:
         """The mapping of single records, with its constants as members: so records are read as whole columns."""
@@ -197,7 +197,7 @@ class MessageReader:
             self._compile(sorted(ignored))
         place_of = columns.place[known].astype(np.int32)
         value = self._conversions.applied(place_of, columns.value[known])
-        return Batch(tuple(self._series), place_of, columns.ts[known], value)
+        return Batch(tuple(self._places.series), place_of, columns.ts[known], value)
 
     def _notice(self, record: Any) -> None:
         """Note members that look like the quality of a record, which the mapping does not read."""
@@ -214,17 +214,8 @@ class MessageReader:
     def _is_unknown(self, tag: str) -> bool:
         """Wide: whether no asset of the site has a sensor or tag of a member's name, as for a column of a table."""
         if tag not in self._unknown:
-            self._unknown[tag] = not any(self._router.route(asset, None, tag) for asset in (None, *self._router.assets))
+            self._unknown[tag] = not self._router.knows(tag)
         return self._unknown[tag]
-
-    def _place_of(self, asset: str | None, sensor: str | None, tag: str | None) -> int | None:
-        route = self._router.route(asset, sensor, tag)
-        if route is None:
-            return None
-        if route not in self._places:
-            self._places[route] = len(self._series)
-            self._series.append((route[0], self._router.sensors_of(route[0])[route[1]]))
-        return self._places[route]
 
 
 def _named(identity: Identity) -> str:

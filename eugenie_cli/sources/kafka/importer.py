@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.broker import consume, open_transactions, positions
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.batch import Batch, Series
+from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.manifest import Item
 from eugenie_cli.progress import Advance
 from eugenie_cli.readings import reject_reasons
@@ -27,6 +27,7 @@ from eugenie_cli.sources.interface import SourceItem, Tally, router_of
 from eugenie_cli.sources.kafka.letters import CANONICAL, opened
 from eugenie_cli.sources.kafka.offsets import Offsets, lost, new_offsets
 from eugenie_cli.sources.kafka.settings import KafkaSourceSettings
+from eugenie_cli.sources.places import Places
 
 
 class KafkaImporter:
@@ -40,8 +41,7 @@ class KafkaImporter:
         self._access, self._source, self._site = site.kafka_access, source, site
         readings = source.readings or site.kafka.readings
         self._router = router_of(site).ignoring_case() if readings.case == "ignore" else router_of(site)
-        self._series: list[Series] = []
-        self._places: dict[tuple[str, int], int] = {}
+        self._places = Places(self._router)
         try:
             mapping = message_mapping(readings, site.timezone, site.resolve)
         except ValueError as error:
@@ -126,21 +126,8 @@ class KafkaImporter:
     def _reader(self, mapping: Mapping[str, Any]) -> Callable[..., Columns]:
         registry = mapping.get("registry")
         schema_of = None if registry is None else patient(SchemaRegistry(**registry), lambda _: None)
-        read = compile_columns(mapping, self._site.timezone, self._place_of, schema_of)
-        return converting(read, mapping, self._sensor_of)
-
-    def _sensor_of(self, place: int) -> tuple[str, str]:
-        asset, sensor = self._series[place]
-        return self._router.class_of(asset), sensor
-
-    def _place_of(self, asset: str | None, sensor: str | None, tag: str | None) -> int | None:
-        route = self._router.route(asset, sensor, tag)
-        if route is None:
-            return None
-        if route not in self._places:
-            self._places[route] = len(self._series)
-            self._series.append((route[0], self._router.sensors_of(route[0])[route[1]]))
-        return self._places[route]
+        read = compile_columns(mapping, self._site.timezone, self._places.of, schema_of)
+        return converting(read, mapping, self._places.class_and_sensor)
 
     def _batch(self, messages: Sequence[consume.Record], tally: Tally) -> Batch:
         """The readings of consecutive records."""
@@ -164,7 +151,7 @@ class KafkaImporter:
             columns = replace(columns, message=numbers[columns.message], rejected=rejected)
             parts.append(self._accepted(columns, messages, sent, tally))
         index, ts, value = (np.concatenate(columns) for columns in zip(*map(_columns, parts), strict=True))
-        return Batch(tuple(self._series), index, ts, value)
+        return Batch(tuple(self._places.series), index, ts, value)
 
     def _accepted(
         self, columns: Columns, messages: Sequence[consume.Record], sent: NDArray[np.int64], tally: Tally
@@ -183,7 +170,9 @@ class KafkaImporter:
             detail = f"{instant}Z is ahead of the record's timestamp by more than `stream.max_ahead`"
             self._reject(tally, messages[int(columns.message[row])], reject_reasons.FUTURE, detail)
         keep = known & ~ahead
-        return Batch(tuple(self._series), columns.place[keep].astype(np.int32), columns.ts[keep], columns.value[keep])
+        return Batch(
+            tuple(self._places.series), columns.place[keep].astype(np.int32), columns.ts[keep], columns.value[keep]
+        )
 
     def _reject(self, tally: Tally, message: consume.Record, reason: str, detail: str) -> None:
         if tally.reject(reason, 1) > 0:

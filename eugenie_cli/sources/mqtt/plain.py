@@ -17,10 +17,10 @@ from eugenie_cli.readings.schema_registry import SchemaRegistry, patient
 from eugenie_cli.site.message_mapping import message_mapping
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.interface import Tally, router_of
-from eugenie_cli.sources.mqtt.places import Places
 from eugenie_cli.sources.mqtt.received import Received
 from eugenie_cli.sources.mqtt.settings import MqttSettings
 from eugenie_cli.sources.mqtt.topics import HEADER
+from eugenie_cli.sources.places import Places
 
 REMEMBERED = 100_000
 """Topics whose names are kept: more than a plant has sensors."""

@@ -20,11 +20,11 @@ from eugenie_cli.readings.reject_reasons import BAD_PROTOBUF, BAD_TIMESTAMP, BAD
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.readings.timestamps import MAX_INSTANT
 from eugenie_cli.sources.interface import Tally
-from eugenie_cli.sources.mqtt.places import Places
 from eugenie_cli.sources.mqtt.received import Received
 from eugenie_cli.sources.mqtt.settings import SparkplugSettings
 from eugenie_cli.sources.mqtt.sparkplug_node import Held, Metric, Node
 from eugenie_cli.sources.mqtt.sparkplug_payload import REBIRTH, UndecodableError, Values, decode, flat, rebirth_command
+from eugenie_cli.sources.places import Places
 
 NAMESPACE = "spBv1.0"
 KINDS = {"NBIRTH": "+", "NDATA": "+", "NDEATH": "+", "DBIRTH": "+/+", "DDATA": "+/+", "DDEATH": "+/+"}

@@ -1,4 +1,4 @@
-"""The sensors of a site that occur in messages, numbered as they come."""
+"""The sensors of a site that occur in records, numbered as they come."""
 
 from __future__ import annotations
 
@@ -25,5 +25,6 @@ class Places:
         return self._numbers[route]
 
     def class_and_sensor(self, place: int) -> tuple[str, str]:
+        """The class of a place's asset, and its sensor."""
         asset, sensor = self.series[place]
         return self.router.class_of(asset), sensor
