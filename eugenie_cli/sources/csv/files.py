@@ -15,30 +15,14 @@ from typing import BinaryIO, cast
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
+from eugenie_cli.sources.files import kinds
 from eugenie_cli.sources.files.archives import is_archive
 from eugenie_cli.sources.files.finding import is_gzip
 from eugenie_cli.sources.files.opening import raw_bytes, streamed
 
 HEAD_BYTES = 4 << 20  # enough for a header of a hundred thousand columns
-_UNPACK = "unpack it, or compress it with gzip (.csv.gz)"
 _WORKBOOK = "set the source's `type: excel`, or save its sheet as CSV"
-_COLUMNS = "set the source's `type: parquet`, or export it as CSV"
-_KINDS = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a workbook (.xls)", _WORKBOOK),
-    (b"PAR1\x15", "a Parquet file", _COLUMNS),
-    (b"ARROW1\0\0", "an Arrow file", _COLUMNS),
-    (b"SQLite format 3\0", "an SQLite database", "export its table as CSV"),
-    (b"%PDF-", "a PDF", "export the readings as CSV"),
-    *((b"BZh%d1AY&SY" % level, "compressed with bzip2", _UNPACK) for level in range(1, 10)),
-    (b"\xfd7zXZ\0", "compressed with xz", _UNPACK),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"),
-    (b"Rar!\x1a\x07", "a RAR archive", "unpack it"),
-)
-_MARKS = (  # byte order marks, the longer ones first: UTF-32's begins with UTF-16's
-    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
-    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
-)
+_WIDE = ("utf-16", "utf-32")
 _NEED_MARK = {
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
@@ -54,7 +38,8 @@ def marked_encoding(path: Path) -> str | None:
             head = gzip.GzipFile(fileobj=raw).read(4) if is_gzip(path) else raw.read(4)
     except (EugenieError, OSError, EOFError, zlib.error):
         return None
-    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+    marked = kinds.marked_encoding(head)
+    return marked if marked in _WIDE else None
 
 
 @contextmanager
@@ -70,9 +55,9 @@ def opened(path: Path, encoding: str, advance: Advance, end: int | None = None) 
             raise EugenieError(f"{name} is compressed with gzip", hint="rename it, so that it ends in .csv.gz")
         if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):  # the latter: an empty archive
             _refuse(name, *_zip_kind(path))
-        for mark, what, hint in _KINDS:
-            if head.startswith(mark):
-                _refuse(name, what, hint)
+        kind = kinds.kind_of(head)
+        if kind is not None:
+            _refuse(name, kind.what, kind.next_step)
         _check_encoding(name, head[:4096], encoding)
         yield stream
 
@@ -100,7 +85,7 @@ def _zip_kind(path: Path) -> tuple[str, str]:
 def _check_encoding(name: str, head: bytes, encoding: str) -> None:
     """Refuse text that is clearly in another encoding."""
     codec = codecs.lookup(encoding).name
-    wide = codec.startswith(("utf-16", "utf-32"))
+    wide = codec.startswith(_WIDE)
     if not wide:
         even, odd = head[0::2].count(0), head[1::2].count(0)
         half = max(1, len(head) // 2)

@@ -48,6 +48,8 @@ _MAGIC = (
     (b"Rar!\x1a\x07", Kind("a RAR archive", None, "unpack it")),
     (b"\x89HDF\r\n\x1a\n", Kind("an HDF5 file", None, "export it as Parquet or CSV")),
 )
+_NAMES = re.compile(rb"(?:PAR1|PARE|FEA1)[ -~\x80-\xff]{0,60}[,;|\t\r\n]")
+"""Text that begins like a file of columns: the header of a CSV file with parameters named PAR1 and so on."""
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Microsoft's container: .xls, and workbooks with a password
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _ZIP = b"PK\x03\x04"
@@ -68,6 +70,8 @@ def kind_of(head: bytes, file: IO[bytes] | None = None) -> Kind | None:
         return _of_zip(file)
     if head.startswith(_COMPOUND):
         return LOCKED if _is_locked(head, file) else _XLS
+    if _NAMES.match(head):
+        return None
     return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
 
 
@@ -89,11 +93,16 @@ def encoding_of(head: bytes) -> str:
 
     JSON begins with two ASCII characters (RFC 4627, 3).
     """
-    for mark, encoding in _MARKS:
-        if head.startswith(mark):
-            return encoding
+    marked = marked_encoding(head)
+    if marked is not None:
+        return marked
     zeros = "".join("-" if byte else "0" for byte in head[:4])
     return {"000-": "utf-32-be", "-000": "utf-32-le", "0-0-": "utf-16-be", "-0-0": "utf-16-le"}.get(zeros, "utf-8")
+
+
+def marked_encoding(head: bytes) -> str | None:
+    """The encoding that a byte order mark says; None without one."""
+    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
 
 
 def decoded(head: bytes) -> str:

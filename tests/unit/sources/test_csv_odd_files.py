@@ -23,6 +23,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.sources.csv import lines as lines_module
 from eugenie_cli.sources.files import finding, opening
+from eugenie_cli.sources.files.kinds import kind_of
 from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.sources.tables import history_view, import_notes
 
@@ -102,6 +103,13 @@ def test_a_file_of_another_kind_fails_by_name_and_the_others_are_imported(export
     assert re.search(message, report.failed[0]), report.failed[0]
     assert not report.whole
     assert next(import_notes([report])).startswith("s: failed: ")
+
+
+@pytest.mark.parametrize("name", ["PAR1", "PARE", "FEA1"])
+@pytest.mark.parametrize("rest", [",flow", "\tflow", ";flow", " flow,x", "\nflow", "_flow;PAR2"])
+def test_a_header_that_begins_like_a_file_of_columns_is_text(name, rest):
+    assert kind_of(f"{name}{rest}\n1,2\n".encode()) is None
+    assert kind_of(name.encode() + b"\x15\x04\x15") is not None
 
 
 @pytest.mark.parametrize(
