@@ -149,7 +149,7 @@ def arranged(
 
 
 def _increases(series: NDArray[np.int32], ts: NDArray[np.int64]) -> bool:
-    """Whether (series, ts) always _increases."""
+    """Whether (series, ts) always increases."""
     starts = np.flatnonzero(series[1:] != series[:-1])
     later = ts[1:] > ts[:-1]
     later[starts] = series[starts + 1] > series[starts]

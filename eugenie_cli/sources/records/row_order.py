@@ -38,6 +38,12 @@ class RowOrder:
         self._descents: Counter[int] = Counter()
         """By key: steps back in time less steps ahead, among the rows whose instants are known."""
 
+    def copy(self) -> RowOrder:
+        """The order so far, for a block that may have to be read once more."""
+        copied = RowOrder()
+        copied.last, copied._descents = dict(self.last), Counter(self._descents)
+        return copied
+
     def resolved(
         self,
         keys: NDArray[np.integer],

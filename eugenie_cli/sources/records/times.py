@@ -72,14 +72,13 @@ class InstantsOfRecords:
         """Whether all instants so far are on one day of several months, as if the format exchanged day and month."""
         return self._calendar is not None and self._calendar.may_be_exchanged
 
-    def so_far(self) -> dict[int, int]:
+    def so_far(self) -> RowOrder | None:
         """What `go_back` needs to read a block once more."""
-        return {} if self._order is None else dict(self._order.last)
+        return None if self._order is None else self._order.copy()
 
-    def go_back(self, so_far: dict[int, int]) -> None:
+    def go_back(self, so_far: RowOrder | None) -> None:
         """Forget the blocks that were read since `so_far`."""
-        if self._order is not None:
-            self._order.last = so_far
+        self._order = so_far
 
     def read(
         self, columns: Mapping[str, pa.Array], keys: NDArray[np.integer], paths: Sequence[str] | None = None
