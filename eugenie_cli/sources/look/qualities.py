@@ -41,8 +41,8 @@ def is_quality(column: Column) -> bool:
         return False
     if column.typed == "object":
         return False
-    codes = list(column.counts)
-    known = any(len(_verdicts(scheme, codes)) >= READS * len(codes) for scheme in ORDER)
+    codes, rows = column.counts, sum(column.counts.values())
+    known = any(sum(codes[code] for code in _verdicts(scheme, codes)) >= READS * rows for scheme in ORDER)
     return known or (QUALITY.search(column.name) is not None and len(codes) < FEW_CODES)
 
 
@@ -77,6 +77,13 @@ def quality_settings(column: Column, values: Sequence[str], others: Sequence[str
         notes.check("quality", f"in {column.name}, by scheme {chosen}, {says}", instead)
     elif verdicts[chosen] and not any(verdicts[chosen].values()) and column.filled == len(column.cells):
         notes.check("quality", f"by scheme {chosen}, every code of {column.name} ({shown}) is bad")
+    if unread := [code for code in codes if code not in verdicts[chosen]]:
+        listed = ", ".join(printable(code, 20) for code in unread[:6])
+        notes.check(
+            "quality",
+            f"scheme {chosen} does not know {listed} in {column.name}: their rows are rejected",
+            "list the codes instead of `scheme`: `good: [...]`, `bad: [...]`",
+        )
     return {"scheme": chosen} if chosen != "words" else {}
 
 
