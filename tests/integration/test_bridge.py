@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -18,10 +17,11 @@ pytest.importorskip("asyncua", reason="needs the extra opcua")
 import yaml
 from support import sql_servers
 from support.debian_packages import Unavailable
+from support.model_server import wait_until
 from support.opcua import opcua_server
+from support.streamed_readings import streamed
 
 from eugenie_cli.bridge.running import run_bridge
-from eugenie_cli.broker import consume
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.operations.down import down
@@ -65,16 +65,9 @@ def plant(site_factory, endpoint, source=None, **bridge):
     )
 
 
-def streamed(site):
-    """(sensor, ts, value or None) of all records."""
-    topic = str(site.topics.readings)
-    try:
-        read = [*consume.read(site.kafka_access, topic, since_ms=0, until_end=True)]
-    except EugenieError:  # the bridge has not made the topic yet
-        return []
-    records = [json.loads(record.value) for record in read]
-    instants = np.array([record["ts"].removesuffix("Z") for record in records], "M8[ms]").astype(np.int64).tolist()
-    return [(record["sensor"], ts, record["value"]) for record, ts in zip(records, instants, strict=True)]
+def of_sensors(site):
+    """(sensor, ts, value or None) of all records: there is one asset."""
+    return [reading[1:] for reading in streamed(site)]
 
 
 def imported(site):
@@ -103,13 +96,13 @@ def test_what_is_imported_later_equals_what_was_streamed(site_factory, progress,
             write(server, 0)
             bridge = threading.Thread(target=lambda: reports.append(run_bridge(site, "plc", progress, 90.0, stop)))
             bridge.start()
-            wait_for(lambda: any("subscribed to 2 nodes" in line for line in progress.said))
+            wait_until(lambda: any("subscribed to 2 nodes" in line for line in progress.said))
             for number in range(1, 40):
                 write(server, number)
             down(site)
             for number in range(40, 180):
                 write(server, number)
-            wait_for(lambda: any("stored in" in line for line in progress.said))
+            wait_until(lambda: any("stored in" in line for line in progress.said))
             up(site, only=("kafka",))
             port = int(server.endpoint.split(":")[2].split("/")[0])
             server.kill()
@@ -118,7 +111,7 @@ def test_what_is_imported_later_equals_what_was_streamed(site_factory, progress,
                 written[name] += [[last + 10 * number, float(number), GOOD] for number in range(1, 50)]
             nodes = {name: {"values": values} for name, values in written.items()}
             with opcua_server(tmp_path, nodes, port=port) as server:
-                wait_for(lambda: sum("subscribed to 2 nodes" in line for line in progress.said) == 2)
+                wait_until(lambda: sum("subscribed to 2 nodes" in line for line in progress.said) == 2)
                 for number in range(180, 200):
                     write(server, number)
                 time.sleep(1.0)
@@ -126,7 +119,7 @@ def test_what_is_imported_later_equals_what_was_streamed(site_factory, progress,
                 bridge.join(30)
                 (report,) = reports
                 history = imported(site)
-            stream = streamed(site)
+            stream = of_sensors(site)
         finally:
             down(site)
     expected = {
@@ -138,13 +131,6 @@ def test_what_is_imported_later_equals_what_was_streamed(site_factory, progress,
     assert (report.lost, report.waiting, report.gaps) == (0, 0, [])
     assert report.stored > 0
     assert report.delivered == report.readings == len(stream)
-
-
-def wait_for(condition, seconds=40.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it does not happen"
-        time.sleep(0.05)
 
 
 def test_a_bridge_that_is_killed_reads_what_it_has_missed(site_factory, progress, tmp_path):
@@ -169,18 +155,18 @@ def test_a_bridge_that_is_killed_reads_what_it_has_missed(site_factory, progress
                 with log.open("wb") as output:
                     command = [Path(sys.executable).with_name("eugenie"), "bridge", "plc", "--site", str(file)]
                     process = subprocess.Popen(command, stdout=output, stderr=output)
-                wait_for(lambda: b"subscribed to 2 nodes" in log.read_bytes())
+                wait_until(lambda: b"subscribed to 2 nodes" in log.read_bytes())
                 write(server, 60)
                 if ending == signal.SIGKILL:
                     time.sleep(1.5)  # what is kept is written down each second
                     write(server, 20)
                 else:
-                    wait_for(lambda: set(written) <= set(streamed(site)))
+                    wait_until(lambda: set(written) <= set(of_sensors(site)))
                 process.send_signal(ending)
                 process.wait(20)
                 if ending == signal.SIGKILL:
                     write(server, 20)
-            stream, history = streamed(site), imported(site)
+            stream, history = of_sensors(site), imported(site)
         finally:
             down(site)
     assert {reading for reading in history if reading[0] == "flow"} >= set(written)
@@ -219,17 +205,17 @@ def test_new_rows_of_a_database_are_streamed(site_factory, progress):
             write(5)
             bridge = threading.Thread(target=lambda: reports.append(run_bridge(site, "plc", progress, 90.0, stop)))
             bridge.start()
-            wait_for(lambda: any("asked every" in line for line in progress.said))
+            wait_until(lambda: any("asked every" in line for line in progress.said))
             write(20)
             write(20, late=30)
             server.kill()
-            wait_for(lambda: any("it is asked again" in line for line in progress.said))
+            wait_until(lambda: any("it is asked again" in line for line in progress.said))
             server.start()
             write(20)
-            wait_for(lambda: len(streamed(site)) == count)
+            wait_until(lambda: len(of_sensors(site)) == count)
             stop.set()
             bridge.join(30)
-            assert sorted(streamed(site), key=str) == imported(site)
+            assert sorted(of_sensors(site), key=str) == imported(site)
         finally:
             stop.set()
             down(site)
@@ -241,7 +227,7 @@ def test_without_kafka_readings_wait_on_disk_for_the_next_run(site_factory, prog
         site = plant(site_factory, server.endpoint)
         bridge = threading.Thread(target=run_bridge, args=(site, "plc", progress, 1.5))
         bridge.start()
-        wait_for(lambda: any("subscribed" in line for line in progress.said))
+        wait_until(lambda: any("subscribed" in line for line in progress.said))
         server.write({"flow": [1.0, GOOD]})
         bridge.join(30)
         report = run_bridge(site, "plc", progress, 0.1)

@@ -15,8 +15,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import orjson
 import psutil
 import pytest
 
@@ -26,10 +24,11 @@ pytest.importorskip("paho.mqtt", reason="needs the extra mqtt")
 import yaml
 from support.debian_packages import Unavailable
 from support.live_load import Load, assets, classes, expected
+from support.model_server import wait_until
 from support.mosquitto import mosquitto, mosquitto_package
 from support.opcua import free_port
+from support.streamed_readings import streamed
 
-from eugenie_cli.broker import consume
 from eugenie_cli.engines import process
 from eugenie_cli.operations.down import down
 from eugenie_cli.operations.up import up
@@ -60,7 +59,7 @@ class Bridge:
         before = self.log.read_bytes().count(b"subscribed to") if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
-        wait_for(lambda: self.log.read_bytes().count(b"subscribed to") > before, 120.0)
+        wait_until(lambda: self.log.read_bytes().count(b"subscribed to") > before, 120.0)
         times = psutil.Process(self._process.pid).cpu_times()
         self._begun_s = times.user + times.system
 
@@ -82,22 +81,6 @@ def site_file(site, folder):
     document["workspace"] = str(workspace_of(site).root)
     file.write_text(yaml.safe_dump(document))
     return file
-
-
-def streamed(site):
-    """(asset, sensor, ts, value) of all records."""
-    topic = str(site.topics.readings)
-    records = consume.read(site.kafka_access, topic, since_ms=0, until_end=True)
-    read = [orjson.loads(record.value) for record in records]
-    instants = np.array([record["ts"].removesuffix("Z") for record in read], "M8[ms]").astype(np.int64).tolist()
-    return [(record["asset"], record["sensor"], ts, record["value"]) for record, ts in zip(read, instants, strict=True)]
-
-
-def wait_for(condition, seconds=60.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it does not happen"
-        time.sleep(0.1)
 
 
 @contextlib.contextmanager
@@ -144,7 +127,7 @@ def test_nothing_is_lost_over_an_outage_of_kafka(site_factory, package, tmp_path
             time.sleep(AROUND_S)
             instants = [instant for instant in load.stop() if instant > since + 1_000]
             due = expected(TAGS, instants)
-            wait_for(lambda: b"taken all stored readings" in bridge.log.read_bytes(), 120.0)
+            wait_until(lambda: b"taken all stored readings" in bridge.log.read_bytes(), 120.0)
             time.sleep(1.0)
             report = bridge.end()
             stream = streamed(site)

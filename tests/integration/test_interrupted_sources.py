@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import time
 from contextlib import ExitStack
 
@@ -23,6 +22,7 @@ from support.import_processes import import_processes
 from support.influx_server import InfluxServer, influx_package
 from support.interrupted_imports import contents, history_of
 from support.opcua import opcua_server
+from support.small_disk import small_disk
 
 from eugenie_cli.errors import ExitCode
 from eugenie_cli.history.verification import verify
@@ -131,17 +131,11 @@ def test_two_importers_at_once_give_what_one_gives(start, processes, undisturbed
 
 def test_a_disk_that_fills_up_loses_and_doubles_nothing(start, processes, undisturbed, tmp_path):
     disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=240k", "tmpfs", disk], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount a small disk")
-    try:
+    with small_disk(disk, "240k") as resize:
         code, output = processes.finish(start(disk))
         assert code in (ExitCode.FAILED, ExitCode.PARTLY)
         assert "cannot be written: No space left on device" in output
         assert verify(history_of(disk)).damaged == ()
-        subprocess.run(["mount", "-o", "remount,size=40m", disk], check=True)
+        resize("40m")
         assert processes.finish(start(disk)) == (0, "")
         assert contents(disk) == undisturbed[0]
-    finally:
-        subprocess.run(["umount", disk], check=True)

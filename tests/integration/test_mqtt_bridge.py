@@ -9,7 +9,6 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("paho.mqtt", reason="needs the extra mqtt")
@@ -18,11 +17,12 @@ import paho.mqtt.client as paho
 import yaml
 from support.certificates import Authority
 from support.debian_packages import Unavailable
+from support.model_server import wait_until
 from support.mosquitto import mosquitto, mosquitto_package
 from support.sparkplug import DOUBLE, EdgeNode
+from support.streamed_readings import streamed
 
 from eugenie_cli.bridge.running import run_bridge
-from eugenie_cli.broker import consume
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.sources.mqtt.sparkplug_payload import payload_type
 
@@ -81,7 +81,7 @@ class Bridge:
 
     def __enter__(self):
         self._thread.start()
-        wait_for(lambda: any("subscribed to" in line for line in self.progress.said[self._before :]))
+        wait_until(lambda: any("subscribed to" in line for line in self.progress.said[self._before :]))
         return self
 
     def __exit__(self, *error):
@@ -119,27 +119,9 @@ class Publisher:
         self.sent.append((asset, sensor, ts, value))
 
     def close(self):
-        wait_for(lambda: self.confirmed >= len(self.sent))
+        wait_until(lambda: self.confirmed >= len(self.sent))
         self.client.disconnect()
         self.client.loop_stop()
-
-
-def streamed(site):
-    """(asset, sensor, ts, value or None) of all records."""
-    try:
-        records = [*consume.read(site.kafka_access, str(site.topics.readings), since_ms=0, until_end=True)]
-    except EugenieError:  # the bridge has not made the topic yet
-        return []
-    read = [json.loads(record.value) for record in records]
-    instants = np.array([record["ts"].removesuffix("Z") for record in read], "M8[ms]").astype(np.int64).tolist()
-    return [(record["asset"], record["sensor"], ts, record["value"]) for record, ts in zip(read, instants, strict=True)]
-
-
-def wait_for(condition, seconds=40.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it does not happen"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
@@ -151,22 +133,22 @@ def test_what_was_published_is_streamed(engines, package, progress, tmp_path, ve
         with Bridge(site, progress) as bridge:
             for number in range(500):
                 publisher.send(number, f"p{number % 3 + 1}")
-            wait_for(lambda: len(streamed(site)) >= 500)
+            wait_until(lambda: len(streamed(site)) >= 500)
             server.stop()
             for number in range(500, 700):
                 publisher.send(number)
-            wait_for(lambda: progress.has("connecting again"))
+            wait_until(lambda: progress.has("connecting again"))
             server.start()
-            wait_for(lambda: sum("subscribed to" in line for line in progress.said) == 2)
+            wait_until(lambda: sum("subscribed to" in line for line in progress.said) == 2)
             for number in range(700, 800):
                 publisher.send(number, sensor="pressure")
-            wait_for(lambda: len(set(streamed(site))) >= 800)
+            wait_until(lambda: len(set(streamed(site))) >= 800)
         first = bridge.report
         for number in range(800, 1_000):  # nobody is there
             publisher.send(number)
         publisher.close()
         with Bridge(site, progress):
-            wait_for(lambda: len(set(streamed(site))) >= 1_000)
+            wait_until(lambda: len(set(streamed(site))) >= 1_000)
     assert set(streamed(site)) == set(publisher.sent)
     assert (first.lost, first.returned, first.waiting, first.gaps, dict(first.rejected)) == (0, 0, 0, [], {})
     assert sum("connection was lost" in line for line in progress.said) == 1
@@ -187,14 +169,14 @@ def test_a_bridge_that_is_killed_loses_nothing(engines, package, tmp_path):
         for ending in ("kill", "kill", "terminate"):
             with log.open("ab") as output:
                 process = subprocess.Popen(command, stdout=output, stderr=output)
-            wait_for(lambda process=process: process.poll() is not None or b"subscribed" in log.read_bytes())
+            wait_until(lambda process=process: process.poll() is not None or b"subscribed" in log.read_bytes())
             until = number + 1_000
             while number < until:
                 publisher.send(number, f"p{number % 3 + 1}")
                 number += 1
                 time.sleep(0.0005)
             if ending == "terminate":
-                wait_for(lambda until=until: len(set(streamed(site))) >= until)
+                wait_until(lambda until=until: len(set(streamed(site))) >= until)
             getattr(process, ending)()
             code = process.wait(20)
             log.write_bytes(log.read_bytes().replace(b"subscribed", b"ended"))
@@ -232,7 +214,7 @@ def test_sparkplug_nodes(engines, package, progress, tmp_path):
                 client.publish(topic, payload, qos=0).wait_for_publish(10)
 
         with Bridge(site, progress) as bridge:
-            wait_for(lambda: state[-1:] == [True])
+            wait_until(lambda: state[-1:] == [True])
             send(node.births(TS, {flow: 1.0, pressure: 2.0}))
             for number in range(1, 300):  # sequence numbers begin again at 0
                 send(node.data(TS + number, {flow: number / 4}))
@@ -240,10 +222,10 @@ def test_sparkplug_nodes(engines, package, progress, tmp_path):
             send(node.data(TS + 301, {pressure: 301.0}))
             assert asked.wait(20)
             send(node.births(TS + 302, {flow: 3.0, pressure: None}))
-            wait_for(lambda: len(streamed(site)) >= 304)
+            wait_until(lambda: len(streamed(site)) >= 304)
             client.loop_stop()
             client.socket().close()  # without a word: the broker sends the will
-            wait_for(lambda: len(streamed(site)) >= 306)
+            wait_until(lambda: len(streamed(site)) >= 306)
         report = bridge.report
     stream = streamed(site)
     expected = {("p1", "flow", TS + number, number / 4) for number in range(1, 300)}
@@ -316,6 +298,6 @@ def test_tls_with_a_name_and_a_password(engines, package, progress, tmp_path):
         with Bridge(site, progress):
             for number in range(50):
                 client.publish("plant/p1/flow", json.dumps({"ts": TS + number, "value": number}), qos=1)
-            wait_for(lambda: len(streamed(site)) >= 50)
+            wait_until(lambda: len(streamed(site)) >= 50)
         client.loop_stop()
     assert [value for *_, value in streamed(site)] == list(range(50))

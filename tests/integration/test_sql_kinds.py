@@ -10,13 +10,13 @@ import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from support import sql_servers
 from support.certificates import Authority
 from support.debian_packages import Unavailable
 from support.history_sites import pump_site
+from support.import_clock import set_clock
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
@@ -50,11 +50,8 @@ def server(request):
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     """It is a day after START, and nobody waits between attempts."""
-    now = SimpleNamespace(at=START + timedelta(days=1))
-    now.time_ns = lambda: ms(now.at) * 1_000_000
-    monkeypatch.setattr("eugenie_cli.sources.windows.importer.time", now)
     monkeypatch.setattr("eugenie_cli.sources.windows.pace.FIRST_PAUSE_S", 0.05)
-    return now
+    return set_clock(monkeypatch, START + timedelta(days=1))
 
 
 def given(server):

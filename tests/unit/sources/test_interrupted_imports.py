@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from support.import_processes import import_processes
 from support.interrupted_imports import contents, history_of, write_exports
+from support.small_disk import small_disk
 
 from eugenie_cli.errors import ExitCode
 from eugenie_cli.history.verification import verify
@@ -95,17 +95,11 @@ def test_a_disk_that_refuses_is_an_error_with_the_next_step(start, processes, un
 @pytest.mark.slow
 def test_a_disk_that_fills_up_loses_and_doubles_nothing(start, processes, undisturbed, tmp_path):
     disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", disk], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount a small disk")
-    try:
+    with small_disk(disk, "160k") as resize:
         code, output = processes.finish(start(disk))
         assert code in (ExitCode.FAILED, ExitCode.PARTLY)
         assert "cannot be written: No space left on device" in output
         assert verify(history_of(disk)).damaged == ()
-        subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
+        resize("20m")
         assert processes.finish(start(disk)) == (0, "")
         assert contents(disk) == undisturbed[0]
-    finally:
-        subprocess.run(["umount", disk], check=True)

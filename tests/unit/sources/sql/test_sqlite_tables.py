@@ -7,7 +7,6 @@ import re
 import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from support.history_sites import pump_site
+from support.import_clock import set_clock
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
@@ -29,8 +29,7 @@ LONG = {"ts": {"path": "ts"}, "asset": {"path": "asset"}, "sensor": {"path": "se
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     """It is four days after START."""
-    now = SimpleNamespace(time_ns=lambda: ms(START + timedelta(days=4)) * 1_000_000)
-    monkeypatch.setattr("eugenie_cli.sources.windows.importer.time", now)
+    set_clock(monkeypatch, START + timedelta(days=4))
 
 
 def site_of(folder, **source):
