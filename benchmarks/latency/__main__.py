@@ -1,10 +1,10 @@
 """The delay from a complete row to its score on Kafka, in a running plant: 125 assets, 1,000 readings a second.
 
 A row consists of an asset's readings up to an edge of the grid. It is complete when the job may assume that it will
-receive no more of them: when a reading of `edge + out_of_orderness` or later of that asset is on Kafka. So only the
+receive no more of them: when a reading of `edge + out_of_orderness` or later, from any asset, is on Kafka. So only the
 grid's step and the wait for late readings are excluded from the time between the last reading of the row and its score:
 
-    latency = Kafka's time of the score - Kafka's time of its asset's first reading with ts >= edge + out_of_orderness
+    latency = Kafka's time of the score - Kafka's time of the first reading with ts >= edge + out_of_orderness
 
 Both times are the broker's, which stamps each record that it accepts (LogAppendTime); everything runs on one machine.
 The gateway is a separate process and keeps pace with the clock regardless of the job. With exactly-once, a score counts

@@ -54,12 +54,12 @@ def figures_of(
     scored = {(score.asset, score.edge): score for score in scores if score.scored}
     if len(scored) != expected:
         raise RuntimeError(f"{len(scored):,} of {expected:,} rows have a score")
-    completed = completion(sent, scored, site.stream.out_of_orderness)
+    completed = completion(sent, sorted({score.edge for score in scores}), site.stream.out_of_orderness)
     committed = site.stream.delivery == "exactly-once"
     done = {row: score.read_ms if committed else score.taken_ms for row, score in scored.items()}
-    latency = np.array([at - completed[row] for row, at in done.items()])
+    latency = np.array([at - completed[edge] for (_, edge), at in done.items()])
     whole = np.array(list(done.values())) - np.array(last_readings(sent, done))
-    read = np.array([score.read_ms - completed[row] for row, score in scored.items()])
+    read = np.array([score.read_ms - completed[score.edge] for score in scored.values()])
     count = int(((sent.taken >= begin) & (sent.taken < end)).sum())
     return {
         "p50_ms": percentile(latency, 50),
@@ -77,17 +77,12 @@ def figures_of(
     }
 
 
-def completion(sent: Sent, rows: Iterable[tuple[str, int]], out_of_orderness: int) -> dict[tuple[str, int], int]:
-    """(asset, edge) -> when the broker accepted the first reading of the asset that completes the row."""
-    by_asset = {}
-    for asset in np.unique(sent.asset):
-        own = sent.asset == asset
-        order = np.argsort(sent.taken[own], kind="stable")
-        by_asset[str(asset)] = np.maximum.accumulate(sent.ts[own][order]), sent.taken[own][order]
-    return {
-        (asset, edge): int(by_asset[asset][1][np.searchsorted(by_asset[asset][0], edge + out_of_orderness)])
-        for asset, edge in rows
-    }
+def completion(sent: Sent, edges: list[int], out_of_orderness: int) -> dict[int, int]:
+    """Edge -> when the broker accepted the first reading that completes the rows of that edge."""
+    order = np.argsort(sent.taken, kind="stable")
+    furthest = np.maximum.accumulate(sent.ts[order])
+    positions = np.searchsorted(furthest, np.array(edges) + out_of_orderness)
+    return dict(zip(edges, sent.taken[order][positions].tolist(), strict=True))
 
 
 def last_readings(sent: Sent, rows: Iterable[tuple[str, int]]) -> list[int]:

@@ -8,10 +8,10 @@ blocks, affects its own assets only. Rows of an asset are complete
   followed (`newest_instants`). If the readings are spread over partitions, the newest one of the partition that is
   furthest behind counts; or
 - when it is silent: its clock is assumed to continue, less a hold. The hold covers the delay with which its readings
-  usually arrive, which is learnt: that of a gateway which sends every 10 s approaches 10 s, that of one which sends at
-  once approaches 0. Rows without a reading, which carry the last values on, are complete only as far as such gaps are
-  usual: for a sensor that reports changes only. Otherwise they wait, because a gateway that was offline sends its
-  readings afterwards, and they would be late.
+  usually arrive, which is learnt: that of a gateway which sends every 10 s approaches 10 s. An asset whose readings
+  arrive within the out-of-orderness anyway is not waited for any longer. Rows without a reading, which carry the last
+  values on, are complete only as far as such gaps are usual: for a sensor that reports changes only. Otherwise they
+  wait, because a gateway that was offline sends its readings afterwards, and they would be late.
 
 Instants are in ms since 1970 UTC, the time of silence is in ms of `Listening.now`.
 """
@@ -50,7 +50,7 @@ GAP_WEIGHT = 1 / 8
 """Weight of the last time between two readings in the usual one: a single gap in the data is not usual."""
 
 JITTER, JITTER_MS = 1.1, 1_000
-"""The hold is the learnt delay times 1.1 plus 1 s."""
+"""The hold is the learnt delay times 1.1 plus 1 s. If that is within the out-of-orderness, no more is waited for."""
 
 DISORDER_MARGIN = 1.25
 """Rows wait for 1.25 times the learnt disorder: so much of it remains until the next block of a gateway that sends
@@ -147,7 +147,7 @@ class AssetClocks:
         move it.
         """
         newest = self.newest
-        extrapolated = self._instants.reached(now, self.hold()) - newest
+        extrapolated = self._instants.reached(now, self._wait()) - newest
         return np.where(newest > NEVER, self._progress(now) + extrapolated - self._behind(), NEVER)
 
     def _progress(self, now: float) -> NDArray[np.int64]:
@@ -182,8 +182,13 @@ class AssetClocks:
             self._disorder[0] = np.maximum(self._disorder[0], np.minimum(most, self._disorder[1]))
             self._disorder[1] = np.maximum(self._disorder[1], most)
 
+    def _wait(self) -> NDArray[np.float64]:
+        """[A]: how long (ms) the next reading of an asset is waited for, beyond the out-of-orderness."""
+        hold = self.hold()
+        return np.where(hold > self._out_of_orderness, hold, 0.0)
+
     def hold(self) -> NDArray[np.float64]:
-        """[A]: how long (ms) a silent asset is waited for beyond the out-of-orderness."""
+        """[A]: how long (ms) after an asset's last reading it is usual that no other has arrived."""
         learnt = self._delay * JITTER + JITTER_MS
         return np.where(self._sent >= LEARNT_AFTER, learnt, np.maximum(learnt, FIRST_HOLD_MS))
 

@@ -160,7 +160,7 @@ class Detect(KeyedProcessFunction):
 
     def _take(self, readings: Readings) -> list[tuple[str, bytes]]:
         """Add readings, in the order of shards. Returns the dead letters about late ones."""
-        taken, letters = self._rows.take(readings, self._listening.now)
+        taken, letters = self._rows.take(readings, self._listening.now, self._listening.latest)
         self._counts.repeat(self._rows.repeated)
         self._rows.repeated = 0
         shard_of = self._routes.shard[taken[0]]

@@ -4,7 +4,8 @@ An asset that sends nothing is waited for, but not indefinitely. The wait is mea
 that advances without readings, but not every second counts:
 
 - A pause of all partitions (the job was held up, the broker restarts, the plant is quiet) is nobody's silence: it
-  counts as a fraction of the idle time-out at most.
+  counts as a fraction of the idle time-out at most. Most of it counts afterwards only, at the pace of the wall clock:
+  after a stall, what was sent meanwhile arrives in several batches, and nobody is silent before all of it has.
 - Nothing counts while some partition has not been heard: the silent asset's readings may wait in it. A partition
   that is silent for longer than the idle time-out is idle, and is not waited for.
 - When the whole plant has been silent for `silent_plant_ms`, waiting ends for all assets. A clock that is set, or a
@@ -23,6 +24,9 @@ PAUSE_DIVISOR = 4
 """A pause of all partitions counts as 1/4 of the idle time-out at most, so that the first partition to send after a
 pause does not make the others idle."""
 
+PROMPT_MS = 500
+"""So much of a pause counts at once: batches of a live plant are closer together."""
+
 CONFIRMED_MS = 30_000
 """A silence of the whole plant counts if nothing has arrived this long after it was noticed: broken connections to the
 brokers are renewed by then."""
@@ -38,6 +42,8 @@ class Listening:
         self._silent_plant = silent_plant_ms
         self._heard: dict[int, float] = {}
         self._total = 0.0
+        self._owed = 0.0
+        """ms of former pauses that still have to count."""
         self._now = 0.0
         self._wall: int | None = None
         self._free: int | None = None
@@ -52,16 +58,28 @@ class Listening:
         """ms listened up to which every partition that is not idle has been heard."""
         return self._now
 
+    @property
+    def latest(self) -> float:
+        """ms listened when the last records arrived, in whichever partition: `now` or later. A silence begins then."""
+        return self._total
+
     def hear(self, partitions: Iterable[int], wall_ms: int) -> None:
         """Records of these partitions have arrived at a wall-clock time."""
         if self._wall is not None:
-            self._total += min(max(wall_ms - self._wall, 0), self._idle_timeout / PAUSE_DIVISOR)
+            self._pass(max(wall_ms - self._wall, 0))
         self._wall = wall_ms
         self._heard.update(dict.fromkeys(partitions, self._total))
         self._heard = {number: at for number, at in self._heard.items() if self._total - at <= self._idle_timeout}
         self.has_started = self.has_started or len(self._heard) >= self._awaited or self._total > self._idle_timeout
         if self.has_started:
             self._now = max(self._now, min(self._heard.values(), default=self._total))
+
+    def _pass(self, passed_ms: float) -> None:
+        """The wall clock has advanced since the last records arrived."""
+        counted = min(passed_ms, self._idle_timeout / PAUSE_DIVISOR)
+        at_once, made_up = min(counted, PROMPT_MS), min(passed_ms, self._owed)
+        self._total += at_once + made_up
+        self._owed += counted - at_once - made_up
 
     def done(self, wall_ms: int) -> None:
         """What arrived last has been processed at a wall-clock time: from then on, something else could arrive."""

@@ -66,9 +66,10 @@ class TaskRows:
         """Asset -> its late readings, and how far behind its newest reading (ms) they were at most; for `reports`."""
         self._until = [np.full(len(rows.assets), NEVER, np.int64) for rows in self.rows]
 
-    def take(self, readings: Readings, now: float) -> tuple[Columns, list[Letter]]:
+    def take(self, readings: Readings, now: float, latest: float | None = None) -> tuple[Columns, list[Letter]]:
         """Add readings that arrived at listened time `now`. Returns those that were added, and letters about late ones.
 
+        `latest`: `Listening.latest`, where that differs from `now`.
         A reading is late when its row has been made, or is complete because its asset has sent newer readings. One that
         only repeats the last one of its sensor is counted, without a letter.
         """
@@ -82,7 +83,7 @@ class TaskRows:
             late[own] |= clocks.late(arrived, rows.edge, now)
             self._delays[index].hear(asset, ts[own], readings.arrival[own])
         kept = readings.only(~late) if late.any() else readings
-        self._add(kept.columns, now, kept.partition)
+        self._add(kept.columns, now if latest is None else latest, kept.partition)
         if late.any():
             late = self._without_repeated(readings, late)
         self._last.hear(*readings.columns)

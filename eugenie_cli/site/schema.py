@@ -136,7 +136,7 @@ class Stream(Section):
     flink: str = Field("embedded", description="embedded, or the JobManager's http://host:port")
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
     out_of_orderness: Milliseconds = Field(
-        2_000, description="how far a reading may be behind the newest one of its asset without being late"
+        2_000, description="how far a reading may be behind its asset's newest one, or the clock, without being late"
     )
     idle_timeout: PositiveMs = Field(
         10_000, description="a partition that is silent for longer does not keep silent assets waiting"

@@ -71,15 +71,14 @@ def test_results_that_came_at_once_are_no_measurement() -> None:
         pace([Result(1.0, ROW, True, "")] * 5, Clock(), lambda one: one.scored)
 
 
-def test_a_row_is_complete_when_its_asset_is_far_enough_ahead() -> None:
-    """By the first such reading of the asset in the order of the broker's stamps."""
+def test_a_row_is_complete_when_the_plants_clock_has_passed_it() -> None:
+    """By the first reading that is far enough ahead, of any asset and in the order of the broker's stamps."""
     sent = Sent(
-        asset=np.array(["a", "b", "a", "b", "a", "a"]),
-        ts=np.array([900, 2_950, 1_900, 3_000, 3_100, 4_100]),
-        taken=np.array([10, 20, 30, 40, 50, 60]),
+        asset=np.array(["a", "b", "a", "b", "a"]),
+        ts=np.array([900, 2_950, 1_900, 3_000, 4_100]),
+        taken=np.array([10, 20, 30, 40, 50]),
     )
-    rows = [("a", 1_000), ("a", 2_000), ("b", 1_000)]
-    assert completion(sent, rows, out_of_orderness=2_000) == {("a", 1_000): 50, ("a", 2_000): 60, ("b", 1_000): 40}
+    assert completion(sent, [1_000, 2_000], out_of_orderness=2_000) == {1_000: 40, 2_000: 50}
     assert last_readings(sent, [("a", 1_000), ("a", 2_000), ("a", 3_000), ("b", 3_000)]) == [10, 30, 30, 40]
 
 

@@ -107,16 +107,23 @@ def test_a_learnt_delay_fades():
     assert clocks.hold()[0] < 1_200
 
 
-def test_a_silent_asset_is_complete_after_its_hold():
+@pytest.mark.parametrize("late_s", [0, 5])
+def test_a_silent_asset_is_complete_after_its_hold(late_s):
+    """Which is nothing for one whose readings arrive within the out-of-orderness."""
     clocks = AssetClocks(2, SPEC, BOUND)
     for second in range(30):
         clocks.hear(np.array([0]), np.array([second * 1_000]), second * 1_000.0)
-    newest = 29_000
-    assert clocks.complete(29_000.0).tolist() == [newest - BOUND - 1, NEVER]
-    hold = float(clocks.hold()[0])
-    assert clocks.complete(29_000.0 + hold)[0] == newest - BOUND - 1
-    assert clocks.complete(29_000.0 + hold + 7_000)[0] // STEP * STEP == newest  # no row without a reading
-    assert clocks.now(29_000.0 + hold + 7_000)[0] == newest - BOUND - 1 + 7_000
+    heard = 29_000.0
+    if late_s:
+        heard += 1_000 * (late_s + 1)
+        clocks.hear(np.array([0]), np.array([30_000]), heard)
+    newest = int(clocks.newest[0])
+    assert clocks.complete(heard).tolist() == [newest - BOUND - 1, NEVER]
+    hold = float(clocks.hold()[0]) if late_s else 0.0
+    assert hold == pytest.approx(late_s * 1_100 + 1_000 if late_s else 0, abs=10)
+    assert clocks.complete(heard + hold)[0] == newest - BOUND - 1
+    assert clocks.complete(heard + hold + 7_000)[0] // STEP * STEP == newest  # no row without a reading
+    assert clocks.now(heard + hold + 7_000)[0] == newest - BOUND - 1 + 7_000
 
 
 @pytest.mark.parametrize("interval_s", [1, 2, 7, 10, 11])

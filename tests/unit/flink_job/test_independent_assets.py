@@ -55,6 +55,9 @@ class Gateway:
     """Its clock, compared with the wall clock."""
     flush_s: int = 1
     """Seconds between blocks."""
+    apart_ms: int = 0
+    """How long after sensor a sensor b is read and sent: a row's readings come in two messages. Not with blocks, of
+    which the second would be out of order."""
     phase_s: int = 0
     silent: tuple[int, int] = (0, 0)
     """Seconds without readings, from and to."""
@@ -64,19 +67,21 @@ class Gateway:
     """The second of one more reading, and how far ahead (ms) it is; 0: none."""
 
     def messages(self, seconds: int, rng: np.random.Generator) -> list[Sent]:
-        sent, block = [], []
+        sent, block = [], []  # a block: (how long after the others it is sent, payload)
         for second in range(seconds):
             if not self.silent[0] <= second < self.silent[1]:
                 ts = START + 1_000 * second + self.offset_ms
-                block += [message(self.asset, sensor, ts, float(rng.integers(9))) for sensor in "ab"]
+                for sensor, later in (("a", 0), ("b", self.apart_ms)):
+                    block.append((later, message(self.asset, sensor, ts + later, float(rng.integers(9)))))
             if self.leap[1] and second == self.leap[0]:
-                block.append(message(self.asset, "a", START + 1_000 * second + self.offset_ms + self.leap[1], 5.0))
+                leapt = START + 1_000 * second + self.offset_ms + self.leap[1]
+                block.append((0, message(self.asset, "a", leapt, 5.0)))
             offline = self.stored[0] <= second < self.stored[1]
             if second % self.flush_s == self.phase_s % self.flush_s and not offline:
                 at = START + 1_000 * second + int(rng.integers(0, 300))
-                sent += [Sent(at, self.partition, payload) for payload in block]
+                sent += [Sent(at + later, self.partition, payload) for later, payload in block]
                 block = []
-        return [*sent, *(Sent(START + 1_000 * seconds, self.partition, payload) for payload in block)]
+        return [*sent, *(Sent(START + 1_000 * seconds, self.partition, payload) for _, payload in block)]
 
 
 @dataclass
@@ -111,7 +116,7 @@ class Job:
             clock.hear(share.heard, wall)
             clock.done(wall)
             if share.readings:
-                _, late = self.task_rows[task].take(joined(share.readings), clock.now)
+                _, late = self.task_rows[task].take(joined(share.readings), clock.now, clock.latest)
                 self.count(json.loads(letter) for _, letter in late)
                 self.repeated = sum(rows.repeated for rows in self.task_rows.values())
             if clock.has_started:
@@ -171,6 +176,12 @@ offsets = st.one_of(st.just(0), st.integers(-DAY, 50_000), st.sampled_from([20_0
 spans = st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda span: (min(span), max(span)))
 
 leaps = st.tuples(st.integers(0, 60), st.integers(0, 50_000))
+apart = st.fixed_dictionaries({"apart_ms": st.just(400)})
+blocks = st.builds(
+    lambda flush_s, other: {"flush_s": flush_s, **other},
+    st.sampled_from([1, 1, 5, 10, 25]),
+    st.fixed_dictionaries({"stored": spans}) | st.fixed_dictionaries({"leap": leaps}),
+)
 
 
 @st.composite
@@ -180,10 +191,9 @@ def gateways(draw: st.DrawFn) -> list[Gateway]:
             asset,
             partition=draw(st.integers(0, 2)),
             offset_ms=draw(offsets),
-            flush_s=draw(st.sampled_from([1, 1, 5, 10, 25])),
             phase_s=draw(st.integers(0, 24)),
             silent=draw(spans),
-            **draw(st.fixed_dictionaries({"stored": spans}) | st.fixed_dictionaries({"leap": leaps})),
+            **draw(st.one_of(apart, blocks)),
         )
         for asset in ASSETS[: draw(st.integers(2, 6))]
     ]
