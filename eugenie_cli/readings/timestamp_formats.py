@@ -31,6 +31,8 @@ _OTHERS = {
     "Z": r"[A-Za-z]{1,6}|[+-][0-9]{2,4}",
 }
 _DATE, _TIME = frozenset("YymdbBjaA"), frozenset("HIMSfp")
+END_OF_DAY = 24
+"""An hour that ISO 8601 and many reports write for the midnight at the end of a day: 24:00:00."""
 CENTURY_TURNS = 69  # POSIX: 69 to 99 are in the twentieth century, 00 to 68 in the twenty-first
 
 Local = tuple[datetime, int, "int | None"]
@@ -55,10 +57,10 @@ def compile_format(format: str, zone: tzinfo) -> Callable[[str], Local]:
             raise ValueError(f"{text!r} does not match the format {format!r}")
         fields = match.groupdict()
         try:
-            day = _date(fields)
-            local = datetime(
-                day.year, day.month, day.day, _hour(fields), int(fields.get("M") or 0), int(fields.get("S") or 0)
-            )
+            day, hour = _date(fields), _hour(fields)
+            minute, second = (int(fields.get(letter) or 0) for letter in "MS")
+            is_end = hour == END_OF_DAY and not (minute or second or int(fields.get("f") or 0))
+            local = datetime(day.year, day.month, day.day, 0 if is_end else hour, minute, second) + timedelta(is_end)
         except (ValueError, OverflowError) as error:  # the latter beyond the range of `date`
             raise ValueError(f"{text!r}: {error}") from None
         weekday = fields.get("a") or fields.get("A")

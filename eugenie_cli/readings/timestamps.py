@@ -10,43 +10,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from eugenie_cli.readings.timestamp_formats import Local, compile_formats, offset_ms
+from eugenie_cli.readings.number_units import COUNTS, DAY_MS, DAYS, EPOCH_NUMBER, count_ms, days_ms, other_unit
+from eugenie_cli.readings.timestamp_formats import END_OF_DAY, Local, compile_formats, offset_ms
 
 ISO_PATTERN = (
     r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,18}))?)?"
     r"(?: ?(Z|z|[+-][0-9]{2}(?::?[0-9]{2})?)(?:\[[A-Za-z0-9_+/-]+\])?)?$"
 )
 """The name of a zone may follow an offset, as in `+01:00[Europe/Berlin]` (RFC 9557, Java): the offset counts."""
-EPOCH_PATTERN = r"^[+-]?[0-9]{1,20}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?$"
 
 # A clock that was never set shows years before 1970; Python's calendar ends with 9999.
 MIN_INSTANT = 0
 MAX_INSTANT = 253_402_300_799_999
-# Plausible instants of measurements: one outside was read in the wrong unit, or comes from a clock that was never set.
-FIRST_PLAUSIBLE = 631_152_000_000  # 1990-01-01
-LAST_PLAUSIBLE = 4_102_444_800_000  # 2100-01-01
 NO_ZONES = ("localtime", "posixrules", "Factory")  # files next to the zones: the machine's own setting
 
 _ISO = re.compile(ISO_PATTERN)
-_EPOCH_NUMBER = re.compile(EPOCH_PATTERN)
-_MS_PER_UNIT = {"s": Decimal(1000), "ms": Decimal(1), "us": Decimal("0.001"), "ns": Decimal("0.000001")}
 _EPOCH = datetime(1970, 1, 1)
-EXCEL_1970, EXCEL_LAST = 25_569, 2_958_465
-"""Days since 1899-12-30: of 1970-01-01 and of 9999-12-31."""
-DAY_MS = 86_400_000
-SERIAL_DAYS = {"excel": 1, "wincc": 1_000_000}
-"""Unit -> how many of it are a day since 1899-12-30. WinCC's logs have millionths of a day, in a column `Time_ms`."""
 
 # What JavaScript writes for a Date, with toString() and toUTCString(). Both have an offset, so neither is ambiguous.
 _OF_JAVASCRIPT = (
     (r"^([A-Za-z]{3} [A-Za-z]{3} [0-9: ]{16} GMT[+-][0-9]{4})(?: \([^()]*\))?$", "%a %b %d %Y %H:%M:%S GMT%z"),
     (r"^([A-Za-z]{3}, [0-9]{2} [A-Za-z]{3} [0-9: ]{13} GMT)$", "%a, %d %b %Y %H:%M:%S GMT"),
 )
+
+_OF_DOTNET = re.compile(r"^\\?/Date\((-?[0-9]{1,15})(?:[+-][0-9]{4})?\)\\?/$")
+"""What .NET writes for a DateTime in JSON: milliseconds since 1970, UTC, whatever offset follows."""
 
 ToInstant = Callable[[str], int]
 """Trimmed, non-empty text -> milliseconds. Raises ValueError with the reason."""
@@ -73,11 +66,10 @@ def wall_ms(local: datetime) -> int:
 class TimeRule(NamedTuple):
     """How texts of one timestamp field are read.
 
-    `unit`: "iso" (ISO 8601, up to 18 digits of a second), the epoch unit s, ms, us, ns, or "excel" (days since
-    1899-12-30, local time) or "wincc" (millionths of such a day). `format`: one or several, for `compile_formats`; it
-    overrides `unit`. `timezone`: of local times without an offset. `ambiguous`: which of the two instants a local time
-    means that occurs twice: "first", "second", or "reject". `joined`: the texts are of several fields, with `JOINER`
-    between them.
+    `unit`: "iso" (ISO 8601, up to 18 digits of a second), or one of `number_units`. `format`: one or several, for
+    `compile_formats`; it overrides `unit`. `timezone`: of local times without an offset. `ambiguous`: which of the two
+    instants a local time means that occurs twice: "first", "second", or "reject". `joined`: the texts are of several
+    fields, with `JOINER` between them. `fraction`: what a last field counts that nothing else reads, in `FRACTIONS`.
     """
 
     unit: str = "iso"
@@ -85,6 +77,7 @@ class TimeRule(NamedTuple):
     timezone: str = "UTC"
     ambiguous: str = "reject"
     joined: bool = False
+    fraction: str = "ms"
 
     @staticmethod
     def of(part: Mapping[str, Any], timezone: str) -> TimeRule:
@@ -96,6 +89,7 @@ class TimeRule(NamedTuple):
             part.get("timezone") or timezone,
             "reject" if ambiguous == "order" else ambiguous,
             bool(part.get("paths")),
+            part.get("fraction") or "ms",
         )
 
 
@@ -130,6 +124,7 @@ def compile_instant(
     timezone: str = "UTC",
     ambiguous: str = "reject",
     joined: bool = False,
+    fraction: str = "ms",
 ) -> ToInstant:
     """The reader of one timestamp field. Arguments: as in `TimeRule`.
 
@@ -137,8 +132,8 @@ def compile_instant(
     """
     formats, clock = formats_of(format), Clock(zone(timezone), ambiguous)
     if joined:
-        return _bounded(_joined(unit, formats, clock))
-    return _bounded(_single(unit, formats, clock), unit if unit in _MS_PER_UNIT and not formats else "")
+        return _bounded(_joined(unit, formats, clock, fraction))
+    return _bounded(_single(unit, formats, clock), unit if unit in COUNTS and not formats else "")
 
 
 def formats_of(format: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -153,16 +148,19 @@ def _single(unit: str, formats: Sequence[str], clock: Clock) -> ToInstant:
         return lambda text: _from_local(read(text), clock)
     if unit == "iso":
         return lambda text: _iso(text, clock)
-    if unit in SERIAL_DAYS:
-        return lambda text: _excel(text, clock, SERIAL_DAYS[unit])
-    factor = _MS_PER_UNIT[unit]
-    return lambda text: _epoch(text, factor)
+    if unit in DAYS:
+        return lambda text: _on_clock(days_ms(text, unit), clock if DAYS[unit].is_local else None)
+    return lambda text: _on_clock(count_ms(text, unit), clock if COUNTS[unit].is_local else None)
 
 
 JOINER = " "
 """Between the texts of fields that together are an instant."""
-SPARE_PATTERN = r"^(.*[^ ]) ([0-9]{1,3})(?:\.0*)?$"
-_SPARE = re.compile(SPARE_PATTERN)
+FRACTIONS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
+"""What a field of its own may count -> how many are a millisecond. The fourth is "s": a fraction such as 0.25."""
+SPARE_PATTERNS = {
+    **{unit: rf"^(.*[^ ]) ([0-9]{{1,{len(str(over)) + 2}}})(?:\.0*)?$" for unit, over in FRACTIONS.items()},
+    "s": r"^(.*[^ ]) 0?(?:[.,]|(?=0$))([0-9]{0,18})$",
+}
 _WHOLE_SECONDS = re.compile(r"^[0-9]{1,20}$")
 
 
@@ -171,28 +169,33 @@ def whole_second_formats(formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(format for format in formats if "%S" in format and "%f" not in format)
 
 
-def _joined(unit: str, formats: Sequence[str], clock: Clock) -> ToInstant:
-    """Several fields as one text. A last field of up to three digits that nothing else reads is milliseconds.
+def _joined(unit: str, formats: Sequence[str], clock: Clock, fraction: str) -> ToInstant:
+    """Several fields as one text. A last field that nothing else reads is milliseconds, or what `fraction` says.
 
     Days of a spreadsheet are added: one field has the date, another the time.
     """
-    if unit in SERIAL_DAYS and not formats:
+    if unit in DAYS and not formats:
         serial = _single(unit, (), clock)
         return lambda text: serial(_sum(text))
     whole = _single(unit, formats, clock)
     in_seconds = whole_second_formats(formats)
     seconds = _single(unit, in_seconds, clock) if in_seconds or not formats else None
+    pattern = re.compile(SPARE_PATTERNS[fraction])
 
     def read(text: str) -> int:
         try:
             return whole(text)
         except ValueError:
-            spare = _SPARE.match(text)
+            spare = pattern.match(text)
             if spare is None or seconds is None or not (formats or _is_whole_second(spare[1], unit)):
                 raise
-            return seconds(spare[1]) + int(spare[2])
+            return seconds(spare[1]) + _milliseconds(spare[2], fraction)
 
     return read
+
+
+def _milliseconds(digits: str, fraction: str) -> int:
+    return int(digits[:3].ljust(3, "0")) if fraction == "s" else int(digits) // FRACTIONS[fraction]
 
 
 def _is_whole_second(text: str, unit: str) -> bool:
@@ -205,7 +208,7 @@ def _is_whole_second(text: str, unit: str) -> bool:
 
 def _sum(text: str) -> str:
     numbers = [number.replace(",", ".", 1) for number in text.split(JOINER)]
-    if not all(map(_EPOCH_NUMBER.match, numbers)):
+    if not all(map(EPOCH_NUMBER.match, numbers)):
         raise ValueError(f"{text!r} is not a number of days for each field, as spreadsheets count them")
     return format(sum(map(Decimal, numbers)), "f")
 
@@ -214,24 +217,10 @@ def _bounded(read: ToInstant, unit: str = "") -> ToInstant:
     def bounded(text: str) -> int:
         instant = read(text)
         if not MIN_INSTANT <= instant <= MAX_INSTANT:
-            raise ValueError(f"{text!r} is before 1970 or after 9999{_other_unit(text, '; ') if unit else ''}")
+            raise ValueError(f"{text!r} is before 1970 or after 9999{other_unit(text, '; ') if unit else ''}")
         return instant
 
     return bounded
-
-
-def _other_unit(number: str, before: str) -> str:
-    """A hint that names the unit in which a number would be a plausible instant; empty if there is none."""
-    number = number.replace(",", ".", 1)
-    for unit, factor in _MS_PER_UNIT.items():
-        milliseconds = Decimal(number) * factor
-        if FIRST_PLAUSIBLE <= milliseconds < LAST_PLAUSIBLE:
-            instant = _EPOCH + timedelta(milliseconds=int(milliseconds))
-            return f"{before}with `unit: {unit}` it would be {instant.isoformat(timespec='seconds')}Z"
-    if FIRST_PLAUSIBLE <= (Decimal(number) - EXCEL_1970) * DAY_MS < LAST_PLAUSIBLE:
-        day = _EPOCH + timedelta(days=int(Decimal(number) - EXCEL_1970))
-        return f"{before}with `unit: excel` it would be {day.date().isoformat()}"
-    return ""
 
 
 def _from_local(fields: Local, clock: Clock) -> int:
@@ -244,12 +233,15 @@ def _iso(text: str, clock: Clock) -> int:
     if match is None:
         if text[:3].isalpha() and (of_javascript := _javascript(text)) is not None:
             return of_javascript
-        hint = _other_unit(text, ", but a number: ") if _EPOCH_NUMBER.match(text) else ""
+        if (of_dotnet := _OF_DOTNET.match(text)) is not None:
+            return int(of_dotnet[1])
+        hint = other_unit(text, ", but a number: ") if EPOCH_NUMBER.match(text) else ""
         raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z{hint}")
     year, month, day, hour, minute = (int(match[group]) for group in range(1, 6))
+    end = timedelta(hour == END_OF_DAY and not (minute or int(match[6] or 0) or int(match[7] or 0)))
     try:
-        local = datetime(year, month, day, hour, minute, int(match[6] or 0))
-    except ValueError as error:
+        local = datetime(year, month, day, 0 if end else hour, minute, int(match[6] or 0)) + end
+    except (ValueError, OverflowError) as error:  # the latter on the last day of the calendar
         raise ValueError(f"{text!r}: {error}") from None
     milliseconds = int((match[7] or "")[:3].ljust(3, "0"))
     return _from_local((local, milliseconds, offset_ms(match[8]) if match[8] else None), clock)
@@ -269,21 +261,11 @@ def _in_utc(format: str) -> Callable[[str], Local]:
     return compile_formats([format], timezone.utc)
 
 
-def _epoch(text: str, ms_per_unit: Decimal) -> int:
-    number = text.replace(",", ".", 1)
-    if _EPOCH_NUMBER.match(number) is None:
-        raise ValueError(f"{text!r} is not a number of seconds or fractions of a second since 1970")
-    return int((Decimal(number) * ms_per_unit).to_integral_value(ROUND_FLOOR))
-
-
-def _excel(text: str, clock: Clock, per_day: int = 1) -> int:
-    """Days with a fraction, rounded to the millisecond: a spreadsheet writes 05:00 as 0.2083333333."""
-    number = text.replace(",", ".", 1)
-    if _EPOCH_NUMBER.match(number) is None:
-        raise ValueError(f"{text!r} is not a number of days, as spreadsheets count them")
-    days = Decimal(number) / per_day
-    if not EXCEL_1970 <= days <= EXCEL_LAST:
-        raise ValueError(f"{text!r} is before 1970 or after 9999, counted in days since 1899-12-30")
-    wall = int(((days - EXCEL_1970) * DAY_MS).to_integral_value(ROUND_HALF_EVEN))
-    seconds, milliseconds = divmod(wall, 1_000)
+def _on_clock(ms: int, clock: Clock | None) -> int:
+    """Milliseconds since 1970 on a clock, or in UTC without one -> ms since 1970 UTC."""
+    if clock is None:
+        return ms
+    if not -DAY_MS <= ms <= MAX_INSTANT - DAY_MS:
+        raise ValueError("the instant is before 1970 or after 9999")
+    seconds, milliseconds = divmod(ms, 1_000)
     return _from_local((_EPOCH + timedelta(seconds=seconds), milliseconds, None), clock)

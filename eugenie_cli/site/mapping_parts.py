@@ -20,10 +20,10 @@ from eugenie_cli.site.field_types import Label, StatusText, ZoneName
 
 WAYS = ("path", "const", "file", "record", "header")
 """Settings of a part that say where it comes from: one of them is given."""
-_NEWER = ("record", "header", "unit")  # settings of parts that the first releases did not have
+_NEWER = ("record", "header", "unit", "date", "start")  # settings of parts that the first releases did not have
 _UNSET: dict[str, Any] = {
     **{key: [] for key in ("paths", "formats", "bad", "strip", "good", "uncertain")},
-    **{"ambiguous": "reject", "map": {}, "units": {}, "scale": 1.0, "offset": 0.0, "thousands": None},
+    **{"ambiguous": "reject", "fraction": "ms", "map": {}, "units": {}, "scale": 1.0, "offset": 0.0, "thousands": None},
 }
 """Values of newer settings of parts that mean what their absence meant."""
 
@@ -86,11 +86,17 @@ class Part(Section):
         return () if self.path is None else (self.path,)
 
 
+Unit = Literal[
+    "iso", "s", "ms", "us", "ns", "excel", "wincc", "excel1904", "filetime", "ticks", "labview", "gps", "matlab",
+    "julian", "mjd",
+]  # fmt: skip
+
+
 class TimePart(Part):
     """A timestamp. Text is ISO 8601, or of the strptime `format` if given; numbers need a `unit`.
 
     Several columns, such as [Date, Time, Millitm], are read as one text with blanks between them. A last column of up
-    to three digits, which the format does not read, is milliseconds.
+    to three digits, which the format does not read, is milliseconds, unless `fraction` says otherwise.
     """
 
     path: Annotated[
@@ -98,16 +104,23 @@ class TimePart(Part):
         WithJsonSchema(_text_or_list("a column or member, or several that together are the instant: [Date, Time]")),
     ] = None
     paths: tuple[Label, ...] = Field((), description="set by a list at `path`")
-    unit: Literal["iso", "s", "ms", "us", "ns", "excel", "wincc"] = Field(
+    unit: Unit = Field(
         "iso",
-        description="iso: text; s to ns: since 1970; excel: days since 1899-12-30, local time; wincc: millionths of"
-        " such a day (`Time_ms`)",
+        description="iso: text; s to ns: since 1970; excel: days since 1899-12-30, excel1904: since 1904, both in local"
+        " time; wincc: millionths of such a day (`Time_ms`); filetime: 100 ns since 1601, UTC (Windows); ticks: 100 ns"
+        " since the year 1 (.NET; needs `timezone`); labview: seconds since 1904, UTC; gps: seconds since 1980-01-06"
+        " with leap seconds; matlab: days since the year 0, local time; julian, mjd: Julian day numbers, UTC",
     )
     format: Annotated[
         str | None,
         WithJsonSchema(_text_or_list("such as %d.%m.%Y %H:%M:%S or %m/%d/%Y %I:%M:%S %p; a list if there are several")),
     ] = Field(None, description="such as %d.%m.%Y %H:%M:%S or %m/%d/%Y %I:%M:%S %p; a list if there are several")
     formats: tuple[str, ...] = Field((), description="set by a list at `format`")
+    fraction: Literal["s", "ms", "us", "ns"] = Field(
+        "ms",
+        description="what the last of several columns counts that neither format nor unit reads; s: a fraction of a"
+        " second, such as 0.25",
+    )
     timezone: ZoneName | None = Field(None, description="for local times without an offset; default: the site's")
     ambiguous: Literal["reject", "first", "second", "order"] = Field(
         "reject",

@@ -9,7 +9,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.assessment.findings import instant
 from eugenie_cli.history.manifest import Item
 from eugenie_cli.printable import printable
-from eugenie_cli.readings.timestamps import DAY_MS, EXCEL_1970, FIRST_PLAUSIBLE, LAST_PLAUSIBLE
+from eugenie_cli.readings.number_units import DAY_MS, EXCEL_1970, FIRST_PLAUSIBLE, LAST_PLAUSIBLE
 from eugenie_cli.sources.interface import EXAMPLES
 from eugenie_cli.sources.leftovers import Leftover, counted
 

@@ -11,13 +11,12 @@ from typing import Any
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.readings.mapping import PARTS, WHOLE
+from eugenie_cli.readings.number_units import of_instant
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading
 from eugenie_cli.readings.routing import Router
-from eugenie_cli.readings.timestamps import DAY_MS, EXCEL_1970, SERIAL_DAYS, wall_ms, zone
+from eugenie_cli.readings.timestamps import wall_ms, zone
 from eugenie_cli.site.schema import Site
-
-_PER_MS = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}
 
 
 def router(site: Site) -> Router:
@@ -104,10 +103,8 @@ class Composer:
         unit = self._ts.get("unit") or "iso"
         if unit == "iso":
             return iso(ts)
-        if unit in SERIAL_DAYS:
-            local = datetime.fromtimestamp(ts / 1000, self._zone).replace(tzinfo=None)
-            return (wall_ms(local) / DAY_MS + EXCEL_1970) * SERIAL_DAYS[unit]
-        return ts / 1000 if unit == "s" else ts * _PER_MS[unit]
+        local = datetime.fromtimestamp(ts / 1000, self._zone).replace(tzinfo=None)
+        return of_instant(ts, wall_ms(local), unit)
 
     def _wrapped(self, record: dict[str, Any]) -> Any:
         records = self._mapping.get("records")

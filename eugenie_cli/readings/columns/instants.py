@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from eugenie_cli.readings.columns.arrow_columns import as_texts, is_instant
 from eugenie_cli.readings.columns.local_time import LocalTime
-from eugenie_cli.readings.columns.number_layouts import UNITS, Layout
+from eugenie_cli.readings.columns.number_layouts import Layout
 from eugenie_cli.readings.columns.text_blocks import Blocks, blocks_of_column, blocks_of_members
 from eugenie_cli.readings.columns.timestamp_layouts import layouts
-from eugenie_cli.readings.timestamps import DAY_MS, MAX_INSTANT, MIN_INSTANT, ToInstant, compile_instant, zone
+from eugenie_cli.readings.number_units import COUNTS, DAY_MS, OF_1970
+from eugenie_cli.readings.timestamps import MAX_INSTANT, MIN_INSTANT, ToInstant, compile_instant, zone
 
 Read = tuple["NDArray[np.int64]", "NDArray[np.bool_]"]
 """N instants in ms since 1970 UTC, and a mask [N] of those that could be read; the others are 0."""
@@ -48,13 +49,14 @@ class Instants:
         timezone: str = "UTC",
         ambiguous: str = "reject",
         joined: bool = False,
+        fraction: str = "ms",
     ) -> None:
-        self._scalar = compile_instant(unit, format, timezone, ambiguous, joined)
+        self._scalar = compile_instant(unit, format, timezone, ambiguous, joined, fraction)
         self._scalar_iso = compile_instant("iso", None, timezone, ambiguous)
-        self._layout_of = layouts(unit, format, joined)
+        self._layout_of = layouts(unit, format, joined, fraction)
         self._layouts: dict[bytes, Layout] = {}
         self._local = LocalTime(zone(timezone), ambiguous)
-        self._integers = UNITS.get(unit) if not format and not joined else None
+        self._integers = COUNTS[unit][:2] if unit in OF_1970 and not format and not joined else None
 
     def of_members(self, members: Sequence[Any]) -> Read:
         """Members [N] of messages: texts, numbers, or other types, which are not instants."""
@@ -88,7 +90,7 @@ class Instants:
         is_local = pa.types.is_date(column.type) or column.type.tz is None
         if pa.types.is_date(column.type):
             column = column.cast(pa.timestamp("s"))
-        times, over = UNITS[column.type.unit]
+        times, over = COUNTS[column.type.unit][:2]
         read = column.is_valid().to_numpy(zero_copy_only=False)
         numbers = column.cast(pa.int64()).fill_null(0).to_numpy()
         read &= (numbers // over >= -DAY_MS // times) & (numbers // over <= (MAX_INSTANT + DAY_MS) // times)

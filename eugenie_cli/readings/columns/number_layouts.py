@@ -9,17 +9,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.timestamps import DAY_MS, EXCEL_1970, EXCEL_LAST, MAX_INSTANT, SERIAL_DAYS
-
-UNITS = {"s": (1_000, 1), "ms": (1, 1), "us": (1, 1_000), "ns": (1, 1_000_000)}
-"""Unit -> (milliseconds per unit, units per millisecond); one of the two is 1."""
+from eugenie_cli.readings.number_units import (
+    COUNTS,
+    DAY_MS,
+    DAYS,
+    FEW_DECIMALS,
+    LAST_DAY_MS,
+    LEAPS_OF_GPS,
+    MANY_DECIMALS,
+    Count,
+)
+from eugenie_cli.readings.timestamps import MAX_INSTANT
 
 _EPOCH = re.compile(r"([0-9]{1,18})(?:\.([0-9]*))?")
 # with more digits, the scalar rule would round twice
-_DAYS = {
-    "excel": re.compile(r"([0-9]{5,7})(?:[.,]([0-9]{0,15}))?"),
-    "wincc": re.compile(r"([0-9]{11,13})(?:[.,]([0-9]{0,9}))?"),
-}
+_DAYS = re.compile(r"([0-9]{5,7})(?:[.,]([0-9]{0,15}))?")
+_PARTS_OF_DAYS = re.compile(r"([0-9]{11,13})(?:[.,]([0-9]{0,9}))?")
 _HIGH = 11  # digits of a fraction of a day: with more, their product with the milliseconds of a day exceeds 63 bits
 
 
@@ -46,65 +51,90 @@ def number_of(digits: NDArray[np.uint8]) -> NDArray:
 
 
 def epoch_layout(text: str, unit: str) -> Layout | None:
-    """The layout of a plain number, such as `1767225600.25`."""
+    """The layout of a plain number of a unit of `COUNTS`, such as `1767225600.25`."""
     match = _EPOCH.fullmatch(text)
-    return None if match is None else EpochLayout(len(match[1]), len(text), unit)
+    return None if match is None else EpochLayout(len(match[1]), len(text), COUNTS[unit], unit == "gps")
 
 
-def serial_day_layout(text: str, unit: str = "excel") -> Layout | None:
-    """The layout of days since 1899-12-30, such as `46035,2083333333`, or of millionths of them (wincc)."""
-    match = _DAYS[unit].fullmatch(text)
+def day_layout(text: str, unit: str = "excel") -> Layout | None:
+    """The layout of a number of a unit of `DAYS`: days, such as `46035,2083333333`, or millionths of them (wincc)."""
+    per_day, zero, is_local, _ = DAYS[unit]
+    match = (_DAYS if per_day == 1 else _PARTS_OF_DAYS).fullmatch(text)
     if match is None:
         return None
     whole, point = len(match[1]), text[len(match[1]) :][:1].encode()
-    return SerialDayLayout(whole, len(text), point, whole - len(str(SERIAL_DAYS[unit])) + 1)
+    return DayLayout(whole, len(text), point, whole - len(str(per_day)) + 1, zero, is_local)
 
 
 @dataclass(frozen=True)
 class EpochLayout:
-    """`whole` digits and, if the text is longer, a point and further digits."""
+    """`whole` digits and, if the text is longer, a point and further digits. `leaps`: with leap seconds."""
 
     whole: int
     length: int
-    unit: str
-    is_local: bool = False
+    count: Count
+    leaps: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """See `Layout`."""
+        return self.count.is_local
 
     def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """See `Layout`."""
         digits, fits = _digits(characters, self.whole, b".")
-        times, over = UNITS[self.unit]
+        times, over, zero, _ = self.count
         number = number_of(digits[: self.whole]).astype(np.int64)
-        fits &= number // over <= MAX_INSTANT // times
-        instants = np.where(fits, number, 0) * times // over
+        fits &= number // over <= (MAX_INSTANT - zero) // times
+        instants = np.where(fits, number, 0) * times // over + zero
         kept = min(self.length - self.whole - 1, 3)  # further digits are dropped
-        if self.unit == "s" and kept > 0:
+        if times > 1 and kept > 0:
             instants += number_of(digits[self.whole + 1 :][:kept]).astype(np.int64) * 10 ** (3 - kept)
+        if self.leaps:
+            instants -= 1_000 * np.searchsorted(LEAPS_OF_GPS, instants, side="right")
         return instants, fits
 
 
 @dataclass(frozen=True)
-class SerialDayLayout:
-    """`whole` digits and, if the text is longer, `point` and further digits."""
+class DayLayout:
+    """`whole` digits and, if the text is longer, `point` and further digits. The first `days` digits are whole days;
+    `zero`: what 0 is, in ms since 1970.
+    """
 
     whole: int
     length: int
     point: bytes
     days: int
-    is_local: bool = True
+    zero: int
+    is_local: bool
 
     def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """See `Layout`. Rounded to the millisecond, half to even. The first `days` of the digits are whole days."""
+        """See `Layout`. Rounded as by `number_units.days_ms`."""
         digits, fits = _digits(characters, self.whole, self.point)
         days = number_of(digits[: self.days]).astype(np.int64)
-        # of the last day the scalar rule accepts only the beginning, which is left to it
-        fits &= (days >= EXCEL_1970) & (days < EXCEL_LAST)
-        instants = (days - EXCEL_1970) * DAY_MS
+        instants = days * DAY_MS + self.zero
+        # of the first and the last day the scalar rule accepts only a part, which is left to it
+        fits &= (instants >= 0) & (instants < LAST_DAY_MS - DAY_MS)
         fraction = (
             np.delete(digits, self.whole, axis=0)[self.days :] if len(digits) > self.whole else digits[self.days :]
         )
-        if len(fraction):
-            instants += _milliseconds_of_day(fraction)
-        return instants, fits
+        if not len(fraction):
+            return instants, fits
+        if self.days < self.whole or len(fraction) >= MANY_DECIMALS:
+            return instants + _milliseconds_of_day(fraction), fits
+        milliseconds, exact = _seconds_of_day(fraction)
+        return instants + milliseconds, fits & exact
+
+
+def _seconds_of_day(fraction: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Fewer digits [D, N] of a fraction of a day than milliseconds need -> (milliseconds [N], whether they may be)."""
+    size = 10 ** len(fraction)
+    product = number_of(fraction).astype(np.int64) * DAY_MS
+    second = (product + 500 * size) // (1_000 * size) * 1_000  # a half is no second in either case
+    apart = np.abs(product - second * size)
+    if len(fraction) <= FEW_DECIMALS:
+        return second, apart == 0
+    return np.where(2 * apart <= DAY_MS, second, _milliseconds_of_day(fraction)), np.ones(len(second), bool)
 
 
 def _milliseconds_of_day(fraction: NDArray[np.uint8]) -> NDArray[np.int64]:

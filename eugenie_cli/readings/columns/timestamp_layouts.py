@@ -1,8 +1,8 @@
 """Layouts of timestamps: the positions of the parts in texts that differ only in their digits.
 
-The pattern of the scalar rule gives the positions in one text. It only requires digits to be digits, whatever their
-values (`timestamp_formats` refuses formats in which numbers run together). So it splits every text in the same way that
-has digits and names at the same positions, and the same other characters.
+The pattern of the scalar rule gives the positions in one text. It only requires digits to be digits (formats in which
+numbers run together are refused), so it splits every text in the same way that has digits and names at the same
+positions, and the same other characters.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from eugenie_cli.readings.calendar_names import MONTHS, WEEKDAYS
 from eugenie_cli.readings.columns.name_codes import NameCodes
-from eugenie_cli.readings.columns.number_layouts import Layout, epoch_layout, number_of, serial_day_layout
+from eugenie_cli.readings.columns.number_layouts import Layout, day_layout, epoch_layout, number_of
 from eugenie_cli.readings.columns.runs import mapped
 from eugenie_cli.readings.format_check import UTC_WORDS, Directive, pieces, says_utc
+from eugenie_cli.readings.number_units import DAY_MS, DAYS
 from eugenie_cli.readings.timestamp_formats import CENTURY_TURNS, MAX_OFFSET_MINUTES, format_pattern
 from eugenie_cli.readings.timestamps import (
-    DAY_MS,
+    FRACTIONS,
     ISO_PATTERN,
-    SERIAL_DAYS,
-    SPARE_PATTERN,
+    SPARE_PATTERNS,
     formats_of,
     whole_second_formats,
 )
@@ -35,7 +35,7 @@ from eugenie_cli.readings.timestamps import (
 LayoutOf = Callable[[str], "Layout | None"]
 """A trimmed ASCII text -> the layout of this text and similar ones; None if only the scalar rule reads it."""
 
-_ISO, _SPARE = re.compile(ISO_PATTERN), re.compile(SPARE_PATTERN)
+_ISO = re.compile(ISO_PATTERN)
 _ISO_PARTS = "YmdHMSfz"
 _NUMBERS = "YyjmdHIMSf"
 _MOST = {"H": 23, "I": 12, "M": 59, "S": 59, "zm": 59}
@@ -43,25 +43,27 @@ _NAMED = "aAbB"
 _NO_MONTH, _ANY_DAY = 0, 7
 _NO_DAY = int(np.iinfo(np.int64).min)
 _DAY_OF_1970 = date(1970, 1, 1).toordinal()
-
 Span = tuple[int, int]
 
 
-def layouts(unit: str, format: str | Sequence[str] | None, joined: bool = False) -> LayoutOf | None:
+def layouts(
+    unit: str, format: str | Sequence[str] | None, joined: bool = False, fraction: str = "ms"
+) -> LayoutOf | None:
     """The layouts of one timestamp field, or None. Arguments: as for `timestamps.compile_instant`."""
-    formats = formats_of(format)
-    if formats:
+    if formats := formats_of(format):
         layout_of = _layouts_of_formats(formats)
         in_seconds = whole_second_formats(formats)
         of_seconds = _layouts_of_formats(in_seconds) if in_seconds else None
     elif unit == "iso":
         layout_of, of_seconds = _iso_layout, _iso_seconds_layout
-    elif unit in SERIAL_DAYS:
+    elif unit in DAYS:
         # the days of several fields are added, by the scalar rule
-        return None if joined else partial(serial_day_layout, unit=unit)
+        return None if joined else partial(day_layout, unit=unit)
     else:
         layout_of, of_seconds = partial(epoch_layout, unit=unit), None
-    return _joined_layouts(layout_of, of_seconds) if joined and layout_of is not None else layout_of
+    if not joined or layout_of is None:
+        return layout_of
+    return _joined_layouts(layout_of, of_seconds if fraction in FRACTIONS else None, fraction)
 
 
 def _iso_layout(text: str) -> Layout | None:
@@ -74,27 +76,29 @@ def _iso_seconds_layout(text: str) -> Layout | None:
     return _iso_layout(text) if whole else None
 
 
-def _joined_layouts(layout_of: LayoutOf, of_seconds: LayoutOf | None) -> LayoutOf:
-    """Layouts of the texts of several fields, of which the last may be milliseconds."""
+def _joined_layouts(layout_of: LayoutOf, of_seconds: LayoutOf | None, fraction: str) -> LayoutOf:
+    """Layouts of the texts of several fields, of which the last may be milliseconds, or what `fraction` says."""
+    pattern = re.compile(SPARE_PATTERNS[fraction])
 
     def of_text(text: str) -> Layout | None:
         layout = layout_of(text)
         if layout is not None or of_seconds is None:
             return layout
-        spare = _SPARE.match(text)
+        spare = pattern.match(text)
         if spare is None or spare.end(2) < len(text) or (seconds := of_seconds(spare[1])) is None:
             return None
-        return MillisecondsLayout(seconds, len(spare[1]))
+        return FractionLayout(seconds, len(spare[1]), FRACTIONS[fraction])
 
     return of_text
 
 
 @dataclass(frozen=True)
-class MillisecondsLayout:
-    """A text of `length` characters, then a blank and the milliseconds."""
+class FractionLayout:
+    """A text of `length` characters, then a blank and a number, of which `over` are a millisecond."""
 
     seconds: Layout
     length: int
+    over: int
 
     @property
     def is_local(self) -> bool:
@@ -106,7 +110,7 @@ class MillisecondsLayout:
         instants, fits = self.seconds.read(characters[: self.length])
         digits = characters[self.length + 1 :] - np.uint8(ord("0"))
         fits &= (characters[self.length] == ord(" ")) & (digits.max(axis=0) <= 9)
-        return instants + number_of(digits), fits
+        return instants + number_of(digits) // self.over, fits
 
 
 def _layouts_of_formats(formats: Sequence[str]) -> LayoutOf | None:

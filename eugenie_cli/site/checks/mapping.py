@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from eugenie_cli.readings.code_lists import CodeList, code_range
-from eugenie_cli.readings.format_check import problems
 from eugenie_cli.readings.tag_columns import TAG
 from eugenie_cli.readings.values import range_of
+from eugenie_cli.site.checks.time_mapping import check_time
 from eugenie_cli.site.diagnostics import Path
 from eugenie_cli.site.readings_mapping import (
     WAYS,
@@ -25,8 +25,6 @@ _DASHED = re.compile(r"(0x[0-9a-fA-F]+|\d+)\s*(?:-|–|to|:)\s*(0x[0-9a-fA-F]+|\
 _OF_A_RECORD = ("record", "header")
 _OF_A_NUMBER = re.compile(r"[0-9+\-.,\u2010-\u2015\u2212].*|[eE][+-]?[0-9]*", re.DOTALL)
 _PLACEHOLDERS = ("{stem}", "{parent}")
-_OF_EPOCH = ("s", "ms", "us", "ns")
-_FRACTION_ALONE = re.compile(r"\s%f$")
 _WITH_SCHEMAS = ("avro", "protobuf")
 _OF_MESSAGES = (*_WITH_SCHEMAS, "influx")
 _URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(:\d{1,5})?(/[^\s?#]*)?")
@@ -55,7 +53,7 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool, of_kafka: bool = F
         if part is not None:
             yield from _one_way(name, part, of_file)
             yield from _of_record(name, part) if of_kafka else _without_record(name, part, of_file)
-    yield from _time(mapping, of_kafka)
+    yield from check_time(mapping.ts, of_kafka=of_kafka)
     yield from _value(mapping.value)
     yield from _quality(mapping.quality)
     yield from _tag_columns(mapping)
@@ -140,34 +138,6 @@ def _payload_alone(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
                 name, "record: key, header or const"
             )
             yield at, f"{why}: use {instead}"
-
-
-def _time(mapping: ReadingsMapping, of_kafka: bool) -> Iterator[tuple[Path, str]]:
-    ts = mapping.ts
-    if ts.format is not None and ts.unit != "iso":
-        yield ("ts", "format"), f"a number in {ts.unit} has no format: give format or unit, not both"
-    else:
-        for format in ts.all_formats:
-            for problem in problems(format):
-                yield ("ts", "format"), f"{format!r}: {problem}" if ts.formats else problem
-    if len(set(ts.formats)) < len(ts.formats):
-        yield ("ts", "format"), "contains a format twice"
-    if ts.ambiguous == "order" and of_kafka:
-        yield (
-            ("ts", "ambiguous"),
-            "order is for imports: messages may arrive in any order; use first or second, or have the gateway send UTC",
-        )
-    if ts.ambiguous != "reject" and (ts.unit in _OF_EPOCH or ts.record is not None):
-        yield ("ts", "ambiguous"), "is for local times: this instant has no time zone"
-    if ts.paths and not ts.formats and ts.format is None and ts.unit in ("ms", "us", "ns"):
-        yield ("ts", "path"), f"a number in {ts.unit} is one column: several need unit s, excel, or text"
-    for format in ts.all_formats if ts.paths else ():
-        if _FRACTION_ALONE.search(format):
-            yield (
-                ("ts", "format"),
-                "%f reads 7 as seven tenths of a second, a column of milliseconds means 0.007: leave %f out, the last"
-                " column of `path` is read as milliseconds",
-            )
 
 
 def _value(value: ValuePart) -> Iterator[tuple[Path, str]]:

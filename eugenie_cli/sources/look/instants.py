@@ -11,15 +11,9 @@ from datetime import timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from eugenie_cli.readings.number_units import EPOCH_PATTERN, FIRST_PLAUSIBLE, LAST_PLAUSIBLE, SERIAL_DAYS
 from eugenie_cli.readings.timestamp_formats import compile_formats
-from eugenie_cli.readings.timestamps import (
-    EPOCH_PATTERN,
-    FIRST_PLAUSIBLE,
-    ISO_PATTERN,
-    LAST_PLAUSIBLE,
-    SERIAL_DAYS,
-    compile_instant,
-)
+from eugenie_cli.readings.timestamps import ISO_PATTERN, compile_instant
 from eugenie_cli.sources.look.table import Column
 from eugenie_cli.sources.look.time_formats import Candidate, candidates
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.readings.timestamps import FIRST_PLAUSIBLE
+from eugenie_cli.readings.number_units import FIRST_PLAUSIBLE
 from eugenie_cli.site.load import FOLDER, load_site
 from eugenie_cli.sources.look.csv_files import FileLook, csv_look
 from eugenie_cli.sources.look.first_bytes import Refusal, files_in, type_of

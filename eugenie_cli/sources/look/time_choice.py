@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eugenie_cli.readings.timestamps import FIRST_PLAUSIBLE
+from eugenie_cli.readings.number_units import FIRST_PLAUSIBLE
 from eugenie_cli.sources.look.findings import Notes
 from eugenie_cli.sources.look.instants import Instants
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eugenie_cli.readings.columns.arrow_columns import as_texts, is_blank, is_empty, is_text
+from eugenie_cli.readings.number_units import LOCAL_UNITS
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.records.reader import RecordReader
@@ -185,7 +186,7 @@ def _inverted(readings: ReadingsMapping) -> tuple[str, ...]:
 def _zoned(readings: ReadingsMapping, timezone: str) -> Iterable[str]:
     """The columns of local times whose names state a zone, which may be another one than that of the mapping."""
     ts = readings.ts
-    if ts.timezone is not None or ts.unit in ("s", "ms", "us", "ns"):
+    if ts.timezone is not None or ts.unit not in LOCAL_UNITS:
         return ()
     named = [(path, found[0]) for path in ts.all_paths if (found := _ZONE.search(path))]
     return [path for path, zone in named if not (timezone == "UTC" and zone in ("UTC", "GMT"))]

@@ -5,7 +5,7 @@ light.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -97,6 +97,8 @@ class SqlSettings(DatabaseSettings):
                 raise ValueError(f"`{key}` is for messages: a row of a table is a record")
         if readings.ts.paths or (readings.columns is not None and readings.columns.has("ts")):
             raise ValueError("`ts` must be one column, to which windows are compared: join several in a `query`")
+        if readings.ts.unit not in ("iso", *get_args(Bounds)):
+            raise ValueError(f"`unit: {readings.ts.unit}` is for files: convert the column in a `query`")
         if readings.ts.ambiguous == "order":
             raise ValueError("`ambiguous: order` is for files, since rows of a table have no order: first or second")
         if readings.format != "json":  # the default of mappings that are not of files

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.readings.columns.arrow_columns import is_text, normalized
 from eugenie_cli.readings.columns.instants import Instants
-from eugenie_cli.readings.timestamps import DAY_MS, EXCEL_1970
+from eugenie_cli.readings.number_units import DAY_MS, EXCEL_1970
 from eugenie_cli.sources.windows.reader import Span
 
 TimeKind = Literal["instant", "utc", "local", "number", "text"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from support.record_tables import assert_alike, texts
 
 from eugenie_cli.readings.columns.instants import FEWEST, Instants
-from eugenie_cli.readings.timestamps import compile_instant
+from eugenie_cli.readings.number_units import COUNTS, DAYS, of_instant
+from eugenie_cli.readings.timestamps import compile_instant, wall_ms
 
 FIVE = 1_768_280_400_000  # 2026-01-13T05:00:00Z
 US, GERMAN = "%m/%d/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S"
@@ -55,6 +58,16 @@ def both(rule: tuple, texts: list[str]) -> list[int | None]:
         (("excel", None, "UTC", "reject", True), "46035 0.208333333333", 0),
         (("excel", None, "UTC", "reject", True), "46035,0 0,2083362268518519", 250),
         (("excel", None, "UTC", "reject", True), "46035 x", None),
+        (("iso", US, "UTC", "reject", True, "us"), "01/13/2026 05:00:00 250", 0),
+        (("iso", US, "UTC", "reject", True, "us"), "01/13/2026 05:00:00 250999", 250),
+        (("iso", US, "UTC", "reject", True, "us"), "01/13/2026 05:00:00 2509999", None),
+        (("iso", None, "UTC", "reject", True, "ns"), "2026-01-13 05:00:00 7000000", 7),
+        (("s", None, "UTC", "reject", True, "us"), f"{FIVE // 1000} 250000", 250),
+        (("iso", US, "UTC", "reject", True, "s"), "01/13/2026 05:00:00 0.25", 250),
+        (("iso", US, "UTC", "reject", True, "s"), "01/13/2026 05:00:00 ,5", 500),
+        (("iso", US, "UTC", "reject", True, "s"), "01/13/2026 05:00:00 0", 0),
+        (("iso", US, "UTC", "reject", True, "s"), "01/13/2026 05:00:00 1", None),
+        (("iso", US, "UTC", "reject", True, "s"), "01/13/2026 05:00:00 25", None),
         (("iso", US, "UTC"), "01/13/2026 05:00:00 250", None),  # one field
         (("iso", [GERMAN, US], "UTC"), "13.01.2026 05:00:00", 0),
         (("iso", [GERMAN, US], "UTC"), "01/13/2026 05:00:00", 0),
@@ -67,6 +80,36 @@ def both(rule: tuple, texts: list[str]) -> list[int | None]:
         (("excel",), "46035.208333333336", 0),
         (("excel",), "46035,2083362268518", 250),
         (("excel",), "46035.20833333333333333333", 0),
+        (("excel",), "46035.20833", 0),  # within a half of the last decimal, which is 0.9 s
+        (("excel",), "46035.2083449", 1000),
+        (("excel",), "46035.20833565", 200),
+        (("excel",), "46035.2083", None),  # 04:59:57.12, or any second near it
+        (("excel",), "46035.25", 3_600_000),
+        (("excel1904",), "44573.2083333333", 0),
+        (("excel1904",), "44573,20833", 0),
+        (("excel1904",), "24106.5", None),
+        (("excel1904", None, "Europe/Berlin"), "44573.25", 0),
+        (("matlab",), "739995.2083333333", 0),
+        (("mjd",), "61053.2083333333", 0),
+        (("mjd", None, "Europe/Berlin"), "61053.2083333333", 0),  # UTC by definition
+        (("julian",), "2461053.70833333", 0),
+        (("julian",), "2461053.70834491", 1000),
+        (("julian",), "2440587.4", None),
+        (("filetime",), "134127540000000000", 0),
+        (("filetime",), "134127540012509999", 1250),
+        (("filetime",), "0", None),
+        (("ticks",), "639038772000000000", 0),
+        (("ticks", None, "Europe/Berlin"), "639038808000000000", 0),
+        (("ticks",), "3155378975999999999", None),  # DateTime.MaxValue
+        (("labview",), "3851125200.5", 500),
+        (("labview",), "2082844799", None),
+        (("gps",), "1452315618.000", 0),
+        (("gps",), "1167264016", 1_483_228_799_000 - FIVE),
+        (("gps",), "1167264017", 1_483_228_800_000 - FIVE),  # 23:59:60 is read as the midnight after it
+        (("gps",), "1167264018", 1_483_228_800_000 - FIVE),
+        (("ms",), "1.76828E+12", None),  # shortened by a spreadsheet
+        (("s",), "1.77E+09", None),
+        (("ms",), "1.768280400000E+12", 0),
         (("wincc",), "46035208333,3333", 0),
         (("wincc",), "46035208339,1204", 500),
         (("wincc",), "46035208333", -29),
@@ -85,6 +128,39 @@ def test_a_text_that_two_formats_read_differently_is_refused_with_both():
         compile_instant(format=[US, GERMAN])("2026-03-04 05:00:00")
     with pytest.raises(ValueError, match="day is out of range"):
         compile_instant(format=[US, GERMAN])("31.02.2026 05:00:00")
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "after_five"),
+    [
+        (None, "2026-01-12 24:00:00", 0),
+        (None, "2026-01-12T24:00Z", 0),
+        (None, "2026-01-12 24:00:00.000", 0),
+        (None, "2026-01-12 24:00:01", None),
+        (None, "2026-01-12 24:00:00.001", None),
+        (None, "2026-01-12 25:00:00", None),
+        ("%d.%m.%Y %H:%M", "12.01.2026 24:00", 0),
+        ("%d.%m.%Y %H:%M", "12.01.2026 24:01", None),
+        ("%d.%m.%Y %H", "12.01.2026 24", 0),
+        ("%d.%m.%Y %H:%M:%S.%f", "12.01.2026 24:00:00.5", None),
+        ("%m/%d/%Y %I:%M %p", "01/12/2026 24:00 PM", None),
+    ],
+)
+def test_the_end_of_a_day_is_the_next_midnight(format, text, after_five):
+    midnight = FIVE - 5 * 3_600_000
+    assert both(("iso", format), [text]) == [None if after_five is None else midnight + after_five]
+    assert both(("iso", None), ["9999-12-31 24:00:00"]) == [None]
+
+
+@pytest.mark.parametrize("unit", sorted({*COUNTS, *DAYS}))
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_every_unit_reads_what_it_writes(unit, zone):
+    chance = random.Random(f"{unit}{zone}")
+    instants = [chance.randrange(1_000_000_000, 2_500_000_000) * 1_000 for _ in range(100)]
+    walls = [wall_ms(datetime.fromtimestamp(ts / 1000, ZoneInfo(zone)).replace(tzinfo=None)) for ts in instants]
+    numbers = [of_instant(*both_clocks, unit) for both_clocks in zip(instants, walls, strict=True)]
+    written = [f"{number:.12f}" if unit in DAYS else f"{number:.0f}" for number in numbers]
+    assert both((unit, None, zone, "first"), written) == instants
 
 
 @pytest.mark.parametrize("unit", ["excel", "wincc"])
