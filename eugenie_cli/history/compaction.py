@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -24,7 +23,7 @@ from eugenie_cli.files import replace_file, sha256, sync
 from eugenie_cli.history.batch import Series, arranged
 from eugenie_cli.history.disk import written_to
 from eugenie_cli.history.manifest import Item, Sources, Span, update_manifest
-from eugenie_cli.history.parquet import MERGED, columns_of, row_groups, write_table
+from eugenie_cli.history.parquet import Sorted, write_readings
 from eugenie_cli.history.part_files import Columns, read_columns
 from eugenie_cli.history.snapshot import Ages, Placed, by_file
 from eugenie_cli.history.store import RUN_ROWS, History
@@ -120,10 +119,10 @@ def _merge(root: Path, source: str, files: Sequence[Sequence[Placed]]) -> dict[P
     order, index, ts = arranged(rank[index], ts)
     value, item = value[order], item[order]
     starts = np.searchsorted(index, np.arange(len(ordered) + 1, dtype=np.int32))
-    table = pa.Table.from_arrays([*columns_of(ordered, starts, ts, value), pa.array(item)], schema=MERGED)
+    readings = Sorted(ordered, starts, ts, value, item)
     folder = Path("parts") / source
     unnamed = root / folder / MERGED_NAME.format("next")
-    replace_file(unnamed, lambda target: write_table(table, target, row_groups(ordered, starts), small=True))
+    replace_file(unnamed, lambda target: write_readings(readings, target, small=True))
     file = folder / MERGED_NAME.format(sha256(unnamed))
     unnamed.replace(root / file)
     sync(root / folder)

@@ -220,8 +220,11 @@ class SourceWriter:
         for batch in batches:
             for piece in run.pieces(batch):
                 if run.rows + len(piece.ts) > self._run_rows:
+                    held = run.end_before(piece)
                     parts.append(self._write(run))
                     run = PartWriter(self._run_rows)
+                    if held is not None:
+                        run.add(held)
                 run.add(piece)
         if run.rows:
             while parts and self._joins(parts[-1], run):
