@@ -4,9 +4,9 @@ module: keep it light.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
 from eugenie_cli.site.field_types import Label
@@ -15,12 +15,16 @@ from eugenie_cli.site.source_types import SourceType
 from eugenie_cli.site.source_windows import WindowSettings
 
 
+_NUMBERS = {"1": 1, "2": 2, "3": 3}
+"""A site file's numbers come as text, which is no literal number."""
+
+
 class InfluxSettings(WindowSettings):
     """Series of an InfluxDB database, or of a bucket of release 2 that can be queried as one."""
 
     type: Literal["influxdb"]
     url: str = Field(description="http://host:8086 or https://...")
-    version: Literal[1, 2, 3] = Field(
+    version: Annotated[Literal[1, 2, 3], BeforeValidator(lambda given: _NUMBERS.get(given, given))] = Field(
         1,
         description="3: queries are SQL over Arrow Flight; default: InfluxQL over HTTP, which all releases understand",
     )
