@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.masking import remember
+from eugenie_cli.masking import mask, remember
 from eugenie_cli.printable import printable
 from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
 
@@ -36,6 +37,8 @@ class HttpSource:
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.auth = auth
+        if isinstance(auth, tuple):
+            remember(b64encode(":".join(auth).encode()).decode())  # as it is sent: a proxy's error page may show it
         self.session.verify = ca or True
 
     @contextmanager
@@ -106,7 +109,7 @@ class HttpSource:
 
     def _said(self, response: requests.Response) -> str:
         text = response.raw.read(SHOWN * 4, decode_content=True).decode("utf-8", "replace").strip()
-        return f": {printable(text, SHOWN)}" if text else ""
+        return f": {printable(mask(text), SHOWN)}" if text else ""  # a secret that is cut would not be recognised
 
     def close(self) -> None:
         self.session.close()
