@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eugenie_cli.bridge.outbox import Outbox
-from eugenie_cli.bridge.records import records_of
+from eugenie_cli.bridge.records import Heads, records_of
 from eugenie_cli.files import write_atomically
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.sources.interface import Tally
@@ -23,7 +23,7 @@ class Inbox:
 
     def __init__(self, outbox: Outbox, folder: Path, say: Callable[[str], None]) -> None:
         self.outbox, self.say = outbox, say
-        self._lock = threading.Lock()
+        self._lock, self._heads = threading.Lock(), Heads()
         self.readings, self.tally = 0, Tally()
         self._file = folder / STATE
         self._state = _read(self._file)
@@ -38,7 +38,7 @@ class Inbox:
         return self._state
 
     def put(self, batch: Batch, tally: Tally, settled: Callable[[], None] | None = None) -> None:
-        records = records_of(batch)
+        records = records_of(batch, self._heads)
         with self._lock:
             self.tally.add(tally)
             self.readings += len(records)

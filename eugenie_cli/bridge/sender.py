@@ -20,19 +20,28 @@ _POLL_S, _AGAIN_S = 0.05, 2.0
 
 
 class _Sent:
-    """A batch on its way. `refused`: records that were not delivered, with the last reason."""
+    """A batch on its way. `refused`: records that were not delivered, `why` the last of them was not; `is_fatal`: the
+    producer can deliver nothing more.
+    """
 
     def __init__(self, batch: Outgoing) -> None:
         self.batch = batch
         self.open = len(batch.records)
         self.refused: list[Record] = []
         self.why = ""
+        self.is_fatal = False
 
     def settled(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.open -= 1
+        else:
+            self.refuse((message.key() or b"", message.value() or b""), error)
+
+    def refuse(self, record: Record, error: KafkaError) -> None:
         self.open -= 1
-        if error is not None:
-            self.why = error.str()
-            self.refused.append((message.key() or b"", message.value() or b""))
+        self.refused.append(record)
+        self.why = error.str()
+        self.is_fatal |= error.fatal() or error.code() == KafkaError._FATAL
 
 
 class Sender:
@@ -99,17 +108,14 @@ class Sender:
         why = next(sent.why for sent in self._sent if sent.refused)
         self._say(f"Kafka refused records: {why}; they are sent again")
         self._wake.wait(_AGAIN_S)
+        if any(sent.is_fatal for sent in self._sent):
+            producer = self._producer = self._connect()
         for sent in self._sent:
             refused, sent.refused = sent.refused, []
-            sent.open = len(refused)
+            sent.open, sent.is_fatal = len(refused), False
             self._send(producer, sent, refused)
 
     def _send(self, producer: Producer, sent: _Sent, records: Sequence[Record]) -> None:
-        for record in records:
-            try:
-                producer.send(self._topic, *record, settled=sent.settled)
-            except EugenieError as error:
-                sent.open -= 1
-                sent.refused.append(record)
-                sent.why = error.reason
+        for at, error in producer.send_all(self._topic, records, sent.settled).items():
+            sent.refuse(records[at], error)
         producer.poll(0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import Any
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -19,6 +20,8 @@ BATCH_BYTES = 256 * 1024
 CODEC = "lz4"
 # Give up on a record after this long: unreachable brokers must cause an error, not an endless wait.
 DELIVERY_MS = 60_000
+# Records in the local queue at most, and how many are handed over in one call.
+QUEUE, AT_ONCE = 200_000, 10_000
 # A full local queue is drained in steps of this length.
 _DRAIN_S = 0.1
 
@@ -40,7 +43,7 @@ class Producer:
                 batch_size=BATCH_BYTES,
                 compression_type=CODEC,
                 delivery_timeout_ms=delivery_ms,
-                queue_buffering_max_messages=200_000,
+                queue_buffering_max_messages=QUEUE,
             )
         )
         self.sent = 0
@@ -74,6 +77,32 @@ class Producer:
         if settled is None:
             self.sent += 1
             self._producer.poll(0)
+
+    def send_all(
+        self,
+        topic: str,
+        records: Sequence[tuple[bytes, bytes]],
+        settled: Callable[[KafkaError | None, Message], None],
+    ) -> dict[int, KafkaError]:
+        """Queue records (key, value) in their order, waiting while the queue is full. They are not counted.
+
+        Takes half the time of `send`. `settled`: as there. Returns why records are not queued, by position: `settled`
+        is not called for these.
+        """
+        refused: dict[int, KafkaError] = {}
+        for first in range(0, len(records), AT_ONCE):
+            messages = [{"key": key, "value": value} for key, value in records[first : first + AT_ONCE]]
+            while len(self._producer) + len(messages) > QUEUE:
+                self._producer.poll(_DRAIN_S)
+            try:
+                queued = self._producer.produce_batch(topic, messages, on_delivery=settled)
+            except KafkaException as error:
+                refused.update(dict.fromkeys(range(first, first + len(messages)), error.args[0]))
+                continue
+            if queued < len(messages):
+                errors: Any = ((first + at, message.get("_error")) for at, message in enumerate(messages))
+                refused.update({at: error for at, error in errors if error is not None})
+        return refused
 
     def poll(self, wait_s: float) -> None:
         """Call `settled` of records, waiting for the first one if there is none yet."""
