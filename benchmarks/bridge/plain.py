@@ -67,7 +67,7 @@ async def opcua() -> None:
         subscription = await client.create_subscription(500, Handler(names))
         nodes = [client.get_node(name) for name in names]
         for at in range(0, len(nodes), 1_000):
-            await subscription.subscribe_data_change(nodes[at : at + 1_000], queuesize=10)
+            await subscription.subscribe_data_change(nodes[at : at + 1_000], queuesize=10, sampling_interval=0.0)
         print("subscribed to all", file=sys.stderr, flush=True)
         await asyncio.sleep(3_600)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from eugenie_cli.site.base import Section
-from eugenie_cli.site.field_types import Label, Name, PositiveMs, StatusText
+from eugenie_cli.site.field_types import Label, Milliseconds, Name, PositiveMs, StatusText
 from eugenie_cli.site.source_bridge import BridgeSettings
 from eugenie_cli.site.source_types import SourceType
 from eugenie_cli.site.source_windows import WindowSettings
@@ -65,7 +65,11 @@ class OpcuaUser(Section):
 class OpcuaBridge(BridgeSettings):
     """The live side: what a subscription asks for."""
 
-    sampling: PositiveMs = Field(1_000, description="how often the server looks at a node for a change of its value")
+    sampling: Milliseconds = Field(
+        1_000,
+        description="how often the server looks at a node for a change of its value; 0s: as often as it can, or at each"
+        " change, so that nothing falls between two looks",
+    )
     publishing: PositiveMs = Field(500, description="how often the server sends what has changed")
     queue: int = Field(
         10,
