@@ -332,40 +332,55 @@ def test_a_connection_that_is_refused_is_said_without_a_secret(server, tmp_path,
 @pytest.fixture(scope="module")
 def secured(server, tmp_path_factory):
     """A function that gives the server another certificate, and the authority that signs them."""
-    if server.kind != "postgresql":
-        pytest.skip("only PostgreSQL takes another certificate while it runs")
     authority = Authority(tmp_path_factory.mktemp("authority"), "plant-ca")
+    files = {what: server.folder / f"server.{what}" for what in ("cert", "key")}
 
     def secure(name, **valid):
         pair = authority.sign(name, **valid)
-        files = {}
         for what, file in (("cert", pair.certificate), ("key", pair.key)):
-            files[what] = Path(shutil.copy(file, server.folder / f"{name}.{what}"))
+            shutil.copy(file, files[what])
             files[what].chmod(0o600)
             if os.geteuid() == 0:
                 shutil.chown(files[what], "nobody")
-        server.run(
-            f"ALTER SYSTEM SET ssl_cert_file = '{files['cert']}'", f"ALTER SYSTEM SET ssl_key_file = '{files['key']}'",
-            "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()",
-        )  # fmt: skip
+        server.run("SELECT pg_reload_conf()" if server.kind == "postgresql" else "FLUSH SSL")
 
+    if server.kind == "postgresql":
+        server.run(*(f"ALTER SYSTEM SET ssl_{what}_file = '{file}'" for what, file in files.items()))
+        server.run("ALTER SYSTEM SET ssl = on")
+        yield secure, authority
+        server.run("ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()")
+        return
+    plain = server.command
+    server.kill()
+    server.command = [*plain, *(f"--ssl-{what}={file}" for what, file in files.items())]
+    server.run, run = lambda *_: None, server.run  # it does not run yet
+    secure("first")
+    server.run = run
+    server.start()
     yield secure, authority
-    server.run("ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()")
+    server.kill()
+    server.command = plain
+    server.start()
+
+
+OPTIONS = {"postgresql": "sslmode=verify-full&sslrootcert={ca}", "mariadb": "ssl_ca={ca}"}
 
 
 def test_certificates_that_cannot_be_trusted_are_said(server, secured, tmp_path):
     """In a process of its own: TensorFlow's BoringSSL and libpq's OpenSSL abort in one that has both."""
     secure, authority = secured
     other = Authority(tmp_path / "other", "other-ca")
-    made(server, "tls", f"ts timestamptz, {NAMES}, value int", [f"({at(0)}, 'p1', 'flow', 1)"])
+    made(server, "tls", f"ts {instant_of(server)}, {NAMES}, value int", [f"({at(0)}, 'p1', 'flow', 1)"])
     cases = {
-        "good": ({}, authority, None),
-        "untrusted": ({}, other, "certificate verify failed"),
-        "expired": ({"days": -1}, authority, "certificate"),
+        "good": ({}, "127.0.0.1", authority, None, ""),
+        "untrusted": ({}, "127.0.0.1", other, "certificate verify failed", "the authority that signed"),
+        "elsewhere": ({}, "localhost", authority, "match", "write the host name of the server's certificate into `url`"),
+        "expired": ({"days": -1}, "127.0.0.1", authority, "certificate", "expired"),
     }
-    for name, (valid, trusted, words) in cases.items():
+    for name, (valid, host, trusted, words, hint) in cases.items():
         secure(name, **valid)
-        url = f"{server.address}?sslmode=verify-full&sslrootcert={trusted.ca}"
+        address = f"{server.kind}://{host}:{server.port}/plant"
+        url = f"{address}?{OPTIONS[server.kind].format(ca=trusted.ca)}"
         source = {"table": "tls", "url": url, "pace": {"retries": 3}}
         site = _in_a_file(tmp_path / name, {**given(server), **source})
         code, said = _imported(site)
@@ -373,8 +388,9 @@ def test_certificates_that_cannot_be_trusted_are_said(server, secured, tmp_path)
             assert code == 0 and held(site) == [(0, 1)], said
             continue
         assert code != 0
-        for word in (words, f"127.0.0.1:{server.port}", "correct the options of `url`", "if a certificate has expired"):
+        for word in (words, address, hint):
             assert word in said, said
+        assert "secret-1" not in said
 
 
 def _in_a_file(folder, source):

@@ -135,8 +135,9 @@ class RowDatabase:
             raise worded(fault, self.where, message_of(original)) from error
         except (OSError, sa.exc.SQLAlchemyError) as error:
             self.close()
-            fault = fault_of("", (), str(error)) if isinstance(error, ssl.SSLError) else Fault.LOST
-            fault = fault if isinstance(error, OSError) else Fault.OTHER
+            fault = Fault.LOST if isinstance(error, OSError) else Fault.OTHER
+            if isinstance(error, ssl.SSLError | FileNotFoundError | PermissionError):  # of an option of the URL
+                fault = Fault.TLS
             raise worded(fault, self.where, str(error)) from error
 
     def _new_cursor(self) -> Any:

@@ -51,6 +51,7 @@ _MYSQL = {
     **{"1226": Fault.BUSY, "1370": Fault.DENIED, "1356": Fault.TABLE, "1158": Fault.LOST, "1159": Fault.LOST},
     **{"1160": Fault.LOST, "1161": Fault.LOST, "1129": Fault.LOGIN},
     **{"2003": Fault.LOST, "2005": Fault.LOST, "2006": Fault.LOST, "2013": Fault.LOST, "2055": Fault.LOST},
+    **{"2026": Fault.TLS},
 }
 _MSSQL = {
     **{"18456": Fault.LOGIN, "28000": Fault.LOGIN, "4060": Fault.DATABASE, "208": Fault.TABLE, "42S02": Fault.TABLE},
@@ -114,12 +115,16 @@ _WORDS: tuple[tuple[str, Fault], ...] = (
 """Of errors without a code: SQLite's, and those of libpq before a session exists, which are its own and in English."""
 
 
+_OF_TLS = re.compile(r"(?i)certificate|handshake failure|wrong version number|unsupported protocol")
+_HOSTS = re.compile(r"(?i)host ?name.*match|match.*host ?name|IP address mismatch|not valid for")
+
+
 def fault_of(database: str, codes: tuple[str, ...], text: str) -> Fault:
     """`codes`: SQLSTATE and error numbers of the driver's exception; `text`: its message."""
     known = CODES.get(database, {})
     for code in codes:
-        if code in known:
-            return known[code]
+        if code in known:  # a connection fails for one reason in MySQL's numbers, whatever is wrong with it
+            return Fault.TLS if known[code] is Fault.LOST and _OF_TLS.search(text) else known[code]
         if code.startswith("08") and len(code) == 5:
             return Fault.LOST
     if not any(codes):
@@ -144,7 +149,10 @@ def worded(fault: Fault, where: str, text: str, meant: str = "") -> EugenieError
     if fault is Fault.TABLE:
         return MissingTableError(said, _HINTS[fault])
     code = ExitCode.UNREACHABLE if fault in (Fault.LOGIN, Fault.TLS, Fault.CONNECTION) else ExitCode.FAILED
-    return SourceDownError(said, _HINTS[fault], code)
+    hint = _HINTS[fault]
+    if fault is Fault.TLS and _HOSTS.search(text):
+        hint = "write the host name of the server's certificate into `url` of the source"
+    return SourceDownError(said, hint, code)
 
 
 _HINTS = {
@@ -153,8 +161,8 @@ _HINTS = {
     Fault.TABLE: "correct `table` or `query` of the source; a table outside the default schema is written schema.table",
     Fault.COLUMN: "correct the names of columns in the source",
     Fault.DENIED: "let the source's user read it: GRANT SELECT ON the table TO the user",
-    Fault.TLS: "correct the options of `url`, such as ?sslmode=verify-full&sslrootcert=FILE of PostgreSQL, or"
-    " ?ssl_ca=FILE of MariaDB; if a certificate has expired, renew it",
+    Fault.TLS: "correct the options of `url`, so that they name the authority that signed the server's certificate:"
+    " ?sslmode=verify-full&sslrootcert=FILE of PostgreSQL, ?ssl_ca=FILE of MariaDB; if a certificate has expired, renew it",
     Fault.CONNECTION: "check `url`, `username` and `password` of the source",
     Fault.OTHER: "correct `table` or `query` of the source",
 }
