@@ -374,7 +374,7 @@ def test_certificates_that_cannot_be_trusted_are_said(server, secured, tmp_path)
     cases = {
         "good": ({}, "127.0.0.1", authority, None, ""),
         "untrusted": ({}, "127.0.0.1", other, "certificate verify failed", "the authority that signed"),
-        "elsewhere": ({}, "localhost", authority, "match", "write the host name of the server's certificate into `url`"),
+        "elsewhere": ({}, "localhost", authority, "match", "write the host name of the server's certificate"),
         "expired": ({"days": -1}, "127.0.0.1", authority, "certificate", "expired"),
     }
     for name, (valid, host, trusted, words, hint) in cases.items():

@@ -14,7 +14,6 @@ from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.site.source_types import SourceType
 from eugenie_cli.site.source_windows import WindowSettings
 
-
 _NUMBERS = {"1": 1, "2": 2, "3": 3}
 """A site file's numbers come as text, which is no literal number."""
 

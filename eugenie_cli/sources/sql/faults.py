@@ -162,7 +162,8 @@ _HINTS = {
     Fault.COLUMN: "correct the names of columns in the source",
     Fault.DENIED: "let the source's user read it: GRANT SELECT ON the table TO the user",
     Fault.TLS: "correct the options of `url`, so that they name the authority that signed the server's certificate:"
-    " ?sslmode=verify-full&sslrootcert=FILE of PostgreSQL, ?ssl_ca=FILE of MariaDB; if a certificate has expired, renew it",
+    " ?sslmode=verify-full&sslrootcert=FILE of PostgreSQL, ?ssl_ca=FILE of MariaDB; if a certificate has expired,"
+    " renew it",
     Fault.CONNECTION: "check `url`, `username` and `password` of the source",
     Fault.OTHER: "correct `table` or `query` of the source",
 }

@@ -1,4 +1,4 @@
-"""From the outbox to Kafka: in order, refused records again, and by a new producer when one can deliver nothing more."""
+"""From the outbox to Kafka: in order, refused records again, by a new producer if one can deliver nothing more."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class FakeMessage:
 
 
 class Scripted:
-    """A producer that fails as no broker does on request: it answers each record as told: None delivers it, an error refuses it. `sent`: what came."""
+    """A producer that fails as no broker does on request. `answers`: to each record, None delivers it, an error refuses
+    it; `sent`: what came.
+    """
 
     def __init__(self, *answers):
         self.answers, self.sent, self.open = list(answers), [], []

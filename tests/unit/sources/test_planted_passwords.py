@@ -128,6 +128,7 @@ def sql(url, **more):
 LOGIN = {"username": "reader", "password": "{word}"}
 INFLUX = {"type": "influxdb", "database": "plant", "measurements": ["log"], "start": "1d"}
 INFLUX["readings"] = {"asset": {"path": "unit"}, "sensor": {"path": "field"}}
+OPCUA = {"type": "opcua", "start": "1d"}
 PI = {"type": "pi", "server": "PISRV", "start": "1d"}
 SOURCES = {
     "postgresql": (postgresql, sql("postgresql://127.0.0.1:{port}/plant", **LOGIN)),
@@ -144,11 +145,8 @@ SOURCES = {
     "influxdb 3": (None, {**INFLUX, "version": 3, "token": "{word}", "url": "http://127.0.0.1:1"}),
     "pi": (Echo, {**PI, **LOGIN, "url": "http://127.0.0.1:{port}/piwebapi"}),
     "pi, refused": (Refusing, {**PI, **LOGIN, "url": "http://127.0.0.1:{port}/piwebapi"}),
-    "opcua": (
-        None,
-        {"type": "opcua", "endpoint": "opc.tcp://127.0.0.1:1", "user": {"name": "u", "password": "{word}"}, "start": "1d"},
-    ),
-    "opcua in the endpoint": (None, {"type": "opcua", "endpoint": "opc.tcp://u:{url}@127.0.0.1:1", "start": "1d"}),
+    "opcua": (None, {**OPCUA, "endpoint": "opc.tcp://127.0.0.1:1", "user": {"name": "u", "password": "{word}"}}),
+    "opcua in the endpoint": (None, {**OPCUA, "endpoint": "opc.tcp://u:{url}@127.0.0.1:1"}),
     "mqtt": (mqtt, {"type": "mqtt", "url": "mqtt://127.0.0.1:{port}", "topics": ["plant/{{tag}}"], **LOGIN}),
     "mqtt in the url": (None, {"type": "mqtt", "url": "mqtt://u:{url}@127.0.0.1:1", "topics": ["plant/{{tag}}"]}),
 }  # fmt: skip

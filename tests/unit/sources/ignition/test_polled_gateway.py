@@ -1,4 +1,4 @@
-"""A gateway's tables that are polled: each row is sent once, over months, retired tags and new ones, as imports see it."""
+"""A gateway's tables that are polled: each row is sent once, over months, retired tags and new ones."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def test_a_row_is_sent_once_with_its_quality(gateway):
     gateway.write(JANUARYS, PRESSURE, now - 30 * SECOND, 7.0)  # late
     gateway.write(JANUARYS, OLD_PRESSURE, now + 1, 4)  # a whole number, of the tag's former id
     gateway.write(JANUARYS, 5, now + 2, 99.0)  # of the other gateway
-    assert gateway.poll() == [("flow", now + SECOND, None), ("pressure", now - 30 * SECOND, 7.0), ("pressure", now + 1, 4)]
+    pressures = [("pressure", now - 30 * SECOND, 7.0), ("pressure", now + 1, 4)]
+    assert gateway.poll() == [("flow", now + SECOND, None), *pressures]
     assert gateway.poll() == []
 
 
