@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import copy
 import gc
 import os
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from types import TracebackType
 
 import typer
@@ -100,16 +103,38 @@ COLLECTED = (20_000, 10, 10)
 looking for them took a sixth of the time of a command."""
 
 
+def called(program: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """The program with only the command or group that `words` call, or all of it if that is not the first of them.
+
+    Typer inspects every function for every call, which takes as long as reading a history of thousands of files.
+    """
+    first = next((word for word in words if word != "--debug"), None)
+    commands = [command for command in program.registered_commands if command.name == first]
+    groups = [
+        group
+        for group in program.registered_groups
+        if group.typer_instance is not None and first in (group.name, group.typer_instance.info.name)
+    ]
+    if not commands and not groups:
+        return program
+    only = copy.copy(program)
+    only.registered_commands, only.registered_groups = commands, groups
+    return only
+
+
 def main() -> None:
     """The entry point. Its exit codes are those of `errors.ExitCode`."""
     gc.set_threshold(*COLLECTED)
+    atexit.register(gc.freeze)  # at its end, Python looks for cycles in all that a command has left
+    # without it, pydantic reads the metadata of every installed package; eugenie has no plug-ins of pydantic
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # TensorFlow lists optional libraries that it did not find on stderr; real failures are raised
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a failed call raises; gRPC would report it a second time
     sys.excepthook, threading.excepthook = _print_masked, _print_masked_of_thread
     console = Console()
     try:
-        typer.main.get_command(app)()  # calling the app would replace the hooks above
+        typer.main.get_command(called(app, sys.argv[1:]))()  # calling the app would replace the hooks above
     except EugenieError as error:
         if os.environ.get("EUGENIE_DEBUG") == "1":
             raise
