@@ -11,8 +11,14 @@ from dataclasses import asdict, is_dataclass
 from typing import Any, TextIO
 
 from eugenie_cli.masking import mask
+from eugenie_cli.plain_table import drawn
 from eugenie_cli.printable import harmless, harmless_json
 from eugenie_cli.progress import Advance
+
+FILE_WIDTH = 160
+"""Columns of tables in a file or a pipe, unless the environment says how many."""
+WIDTHS_AND_COLOURS = {"COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "JPY_PARENT_PID"}
+"""Variables of the environment that change what Rich prints into a file."""
 
 
 def plain(value: Any) -> Any:
@@ -65,7 +71,7 @@ class Console:
     def _rich(self, stream: TextIO) -> Any:
         from rich.console import Console as RichConsole
 
-        width = None if stream.isatty() or "COLUMNS" in os.environ else 160
+        width = None if stream.isatty() or "COLUMNS" in os.environ else FILE_WIDTH
         return RichConsole(file=stream, highlight=False, soft_wrap=False, width=width, emoji=False)
 
     # -- data, on stdout ---------------------------------------------------------------------------
@@ -99,6 +105,13 @@ class Console:
         caption: str | None = None,
     ) -> None:
         """Print a table on stdout; the columns named in `right` are right-aligned."""
+        texts = [["" if cell is None else shown(str(cell)) for cell in row] for row in rows]
+        if title is None and self._is_file:
+            text = drawn(columns, texts, right, FILE_WIDTH, caption)
+            if text is not None:
+                self.out.write(text)
+                self.out.flush()
+                return
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -106,11 +119,14 @@ class Console:
         table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
         for name in columns:
             table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-        for row in rows:
-            table.add_row(
-                *[cell if isinstance(cell, Text) else Text("" if cell is None else shown(str(cell))) for cell in row]
-            )
+        for row in texts:
+            table.add_row(*map(Text, row))
         self._rich(self.out).print(table)
+
+    @property
+    def _is_file(self) -> bool:
+        """True if Rich would print plain text of `FILE_WIDTH` on stdout: no terminal, and nothing that asks for one."""
+        return not self.out.isatty() and not WIDTHS_AND_COLOURS & os.environ.keys()
 
     def renderable(self, renderable: Any) -> None:
         """Print any Rich object on stdout."""
