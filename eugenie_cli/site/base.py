@@ -8,10 +8,17 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A part of the site file."""
+    """A part of the site file. A section that is another's default is made by `model_construct`: to validate it, its
+    validator would be built whenever the program starts.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=(), allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        defer_build=True,  # most sections are only validated as parts of others, whose validator contains theirs
     )
 
 

@@ -33,8 +33,8 @@ class Topics(Section):
 
 class Kafka(Section):
     bootstrap: str = Field("embedded", description="embedded, or host:port[,host:port...]")
-    security: KafkaSecurity = KafkaSecurity()
-    topics: Topics = Topics()
+    security: KafkaSecurity = KafkaSecurity.model_construct()
+    topics: Topics = Topics.model_construct()
     partitions: Annotated[int, Field(ge=1, le=1000)] = 1
     readings: ReadingsMapping = ReadingsMapping(
         asset=Part(path="asset"),

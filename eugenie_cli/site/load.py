@@ -163,6 +163,8 @@ def _text(path: Path) -> str:
 
 def _resolve(document: Document, base: Path, problems: list[Problem]) -> dict[str, Any]:
     """The document's values with `${...}` replaced, except in secrets, which stay as written."""
+    if document.is_literal:
+        return dict(document.value)
     secrets = secret_keys(settings_of(document.value.get("sources")))
 
     def resolve(value: Any, path: Place) -> Any:

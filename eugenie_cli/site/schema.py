@@ -79,8 +79,8 @@ class EquipmentClass(Section):
     step: PositiveMs = 1_000
     max_gap: PositiveMs = 5_000
     running: Running | None = Field(None, description="when the asset is running; default: always")
-    model: Detector = ModelSettings()
-    alarm: Alarm = Alarm()
+    model: Detector = ModelSettings.model_construct()
+    alarm: Alarm = Alarm.model_construct()
     promotion: PromotionGate | None = Field(None, description="conditions for a new version; default: none")
 
     @property
@@ -181,11 +181,11 @@ class Site(Section):
     exclude: tuple[Exclusion, ...] = ()
     classes: Annotated[dict[Name, EquipmentClass], Field(min_length=1)]
     assets: Annotated[dict[Name, Asset], Field(min_length=1)]
-    tracking: Tracking = Tracking()
-    kafka: Kafka = Kafka()
-    serving: Serving = Serving()
-    stream: Stream = Stream()
-    engines: Engines = Engines()
+    tracking: Tracking = Tracking.model_construct()
+    kafka: Kafka = Kafka.model_construct()
+    serving: Serving = Serving.model_construct()
+    stream: Stream = Stream.model_construct()
+    engines: Engines = Engines.model_construct()
 
     # set by the loader, not by the file
     base: Path = Field(default=Path(), exclude=True, description="relative paths of the file start here")

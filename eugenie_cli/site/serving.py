@@ -56,7 +56,7 @@ class Serving(Section):
         description="allow any client of the local server to change what it serves (HandleReloadConfigRequest)",
     )
     tls: ServingTls | None = None
-    batching: Batching = Batching()
+    batching: Batching = Batching.model_construct()
     image: str | None = Field(
         None,
         description="image of TensorFlow Serving, name:tag or name@sha256:...; default: the matching release",

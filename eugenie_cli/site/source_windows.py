@@ -61,7 +61,7 @@ class WindowSettings(SourceSettings):
         3_600_000, description="how long readings may still arrive at the source after their window has ended"
     )
     daily: str | None = Field(None, description="hours of local time, such as 01:00-05:00, to which reading is limited")
-    pace: PaceSettings = PaceSettings()
+    pace: PaceSettings = PaceSettings.model_construct()
 
     @field_validator("window")
     @classmethod

@@ -157,7 +157,8 @@ def _model(path: Path, model: DetectorSettings) -> Findings:
 
 
 def _asset(path: Path, asset: Asset, classes: Mapping[str, EquipmentClass | None]) -> Findings:
-    yield from known((*path, "class"), "class", asset.class_name, classes)
+    if asset.class_name not in classes:
+        yield from known((*path, "class"), "class", asset.class_name, classes)
     equipment = classes.get(asset.class_name)
     if equipment is not None:
         names = equipment.sensor_names
@@ -169,7 +170,7 @@ def _asset(path: Path, asset: Asset, classes: Mapping[str, EquipmentClass | None
                     f"class {asset.class_name} has no such sensor{meant}",
                     at_key=True,
                 )
-        yield from _tags_of_one_asset(path, asset, equipment)
+        yield from _tags_of_one_asset(path, asset, names)
     for index, period in enumerate(asset.normal):
         yield from _period((*path, "normal", index), period)
         if any(period.start < other.end and other.start < period.end for other in asset.normal[:index]):
@@ -188,10 +189,12 @@ def _enough_rows(path: Path, asset: Asset, equipment: EquipmentClass) -> Finding
         )
 
 
-def _tags_of_one_asset(path: Path, asset: Asset, equipment: EquipmentClass) -> Findings:
+def _tags_of_one_asset(path: Path, asset: Asset, sensors: tuple[str, ...]) -> Findings:
     """Two sensors of one asset with the same tag; the tag of a sensor without one is its own name."""
+    if len({asset.tags.get(sensor, sensor) for sensor in sensors}) == len(sensors):
+        return
     owners: dict[str, str] = {}
-    for sensor in equipment.sensor_names:
+    for sensor in sensors:
         tag = asset.tags.get(sensor, sensor)
         other = owners.setdefault(tag, sensor)
         if other != sensor:

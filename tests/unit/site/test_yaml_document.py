@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eugenie_cli.site import yaml_document
 from eugenie_cli.site.diagnostics import Position
-from eugenie_cli.site.yaml_document import parse
+from eugenie_cli.site.yaml_document import Document, parse
 
 
 def messages(text: str) -> list[str]:
@@ -110,3 +111,37 @@ def test_any_quoted_yaml_is_read_back_and_the_position_of_every_value_is_right(v
             member = member[part]
         if isinstance(member, str):
             assert written.startswith('"')
+
+
+SCALARS = st.sampled_from(["", "~", "null", "a", "1", "yes", "a b", "# x", "'", '"', "a: b", "é", "<<", "[", "- x"])
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SCALARS, inner, max_size=3), max_leaves=12
+)
+ODD_TEXTS = ("", "a", "a: 1\n---\nb: 2", "? [a]\n: b", "a: !x b", "a: &b 1\nc: *b", "a: 1\na: 2", "a: [" * 70, "- - a")
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(ODD_TEXTS) | st.builds(yaml.safe_dump, VALUES, default_flow_style=st.sampled_from([None, False]))
+)
+def test_the_short_way_to_a_document_gives_what_the_long_way_gives(text):
+    short = parse(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_document, "_ordinary", lambda _: None)
+        long = parse(text)
+    assert described(short) == described(long)
+
+
+def described(document: Document) -> tuple:
+    places = [
+        {at: (mark.line, mark.column) for at, mark in marks.items()} for marks in (document.values, document.keys)
+    ]
+    return document.value, *places, document.containers, document.problems
+
+
+@pytest.mark.parametrize(
+    ("text", "is_literal"),
+    [("a: b", True), ("a: ${x}", False), ('a: "\\u0024{x}"', False), ("a: &b ${x}", False)],
+)
+def test_a_text_is_literal_only_if_nothing_in_it_can_be_replaced(text, is_literal):
+    assert parse(text).is_literal is is_literal
