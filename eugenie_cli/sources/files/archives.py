@@ -23,13 +23,13 @@ def is_archive(path: PurePath) -> bool:
     return path.suffix.lower() == ".zip"
 
 
-def inside(path: Path) -> tuple[Path, str] | None:
+def inside(path: Path | str) -> tuple[Path, str] | None:
     """(the archive, the file in it) of a path into an archive; None for another path."""
     if ".zip" not in str(path).lower():  # nearly all paths, and `parents` is slow for thousands of files
         return None
-    for archive in path.parents:
+    for archive in Path(path).parents:
         if is_archive(archive) and archive.is_file():
-            return archive, path.relative_to(archive).as_posix()
+            return archive, Path(path).relative_to(archive).as_posix()
     return None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,9 @@ _SUFFIXES = (
 """Of files: a folder with such a name is an error, not a folder that a pattern happened to match."""
 
 
-def matching(pattern: Path) -> list[Path]:
+def matching(pattern: Path) -> list[str]:
     """The paths that a pattern matches, sorted: files, and what ought to be one (a broken link, a pipe, a folder
-    `x.csv`).
+    `x.csv`). As text: thousands of `Path` objects take longer than anything else about them.
 
     Raises EugenieError if a folder cannot be listed, or the pattern is invalid.
     """
@@ -30,11 +32,14 @@ def matching(pattern: Path) -> list[Path]:
     try:
         if not folder.is_dir():
             return []
-        with os.scandir(folder):  # glob ignores folders that it may not list
-            pass
-        if fixed == len(parts) - 1 and not any(sign in parts[-1] for sign in "*?["):
-            return [pattern] if os.path.lexists(pattern) else []
-        matches = list(folder.glob(str(Path(*parts[fixed:]))))
+        with os.scandir(folder) as entries:  # glob ignores folders that it may not list
+            if fixed == len(parts) - 1 and not any(sign in parts[-1] for sign in "*?["):
+                return [str(pattern)] if os.path.lexists(pattern) else []
+            if fixed == len(parts) - 1 and "**" not in parts[-1]:
+                below = str(folder / "x")[:-1]
+                names = sorted(fnmatch.filter((entry.name for entry in entries), parts[-1]))
+                return list(_files([f"{below}{name}" for name in names], parts[-1]))
+        matches = sorted(folder.glob(str(Path(*parts[fixed:]))), key=lambda path: path.parts)  # the order of paths
     except OSError as error:
         raise EugenieError(
             f"{printable(str(error.filename or folder))} cannot be listed: {error.strerror}",
@@ -45,28 +50,34 @@ def matching(pattern: Path) -> list[Path]:
             f"{printable(str(pattern))} is not a valid pattern: {error}",
             hint="correct the source's `path`: ** must stand alone between slashes, as in exports/**/*.csv",
         ) from error
-    named = parts[-1] not in ("*", "**")  # `exports/*` may match folders that are not exports
-    found = (
-        path for path in matches if path.suffix.lower() in _SUFFIXES or (named and path.suffix) or not _is_folder(path)
-    )
-    return sorted(found, key=lambda path: path.parts)  # the order of paths, many times faster
+    return list(_files(map(str, matches), parts[-1]))
 
 
-def _is_folder(path: Path) -> bool:
+def _files(paths: Iterable[str], pattern: str) -> Iterator[str]:
+    """Those of the paths that are or ought to be files. `pattern`: of their names."""
+    named = pattern not in ("*", "**")  # `exports/*` may match folders that are not exports
+    for path in paths:
+        stem, dot, suffix = path[path.rfind("/") + 1 :].rpartition(".")
+        has_suffix = bool(stem and suffix)
+        if (has_suffix and (named or (dot + suffix).lower() in _SUFFIXES)) or not _is_folder(path):
+            yield path
+
+
+def _is_folder(path: str) -> bool:
     try:
-        return stat.S_ISDIR(path.stat().st_mode)
+        return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - thousands of paths, as text
     except OSError:
         return False  # reading it raises the error
 
 
-def status_of(path: Path) -> os.stat_result:
+def status_of(path: Path | str) -> os.stat_result:
     """The status of a file or its archive. Raises EugenieError if it is not a regular file or cannot be accessed."""
     found = inside(path)
     path = path if found is None else found[0]
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - thousands of paths, as text
     except OSError as error:
-        raise _inaccessible(path, error) from error
+        raise _inaccessible(Path(path), error) from error
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
         what = f"{printable(str(path))} is {kind}, not a file"
@@ -101,7 +112,7 @@ def without_gz(path: Path) -> Path:
     return path.with_suffix("") if is_gzip(path) else path
 
 
-def state_of(path: Path) -> dict[str, Any]:
+def state_of(path: Path | str) -> dict[str, Any]:
     """Changes whenever the file may have changed. Empty if it cannot be accessed: reading it raises the error."""
     try:
         status = status_of(path)

@@ -32,6 +32,7 @@ class FileImporter:
     def __init__(self, source: FileSettings, site: Site) -> None:
         self._source, self._site = source, site
         self._base = site.base.resolve()
+        self._below = f"{self._base}/"
         self._mapping = source.readings.model_dump(mode="json")
         self._has_patterns = any((self._mapping.get(part) or {}).get("file") for part in PARTS)
         self._router = router_of(site)
@@ -42,9 +43,10 @@ class FileImporter:
         archives, within = split_pattern(pattern)
         items: list[SourceItem] = []
         for path in matching(archives):
-            contained = members(path, within) if is_archive(path) else None
+            archive = Path(path) if path[-4:].lower() == ".zip" else None
+            contained = members(archive, within) if archive is not None and is_archive(archive) else None
             if contained or (contained is not None and within is not None):
-                items.extend(self._item(file, content) for file, content in contained.items())
+                items.extend(self._item(str(file), content) for file, content in contained.items())
             else:  # an archive that is unreadable or empty, too: reading it raises the error
                 items.append(self._item(path))
         if not items:
@@ -54,24 +56,25 @@ class FileImporter:
             )
         return items
 
-    def _item(self, path: Path, content: Mapping[str, int] | None = None) -> SourceItem:
+    def _item(self, path: str, content: Mapping[str, int] | None = None) -> SourceItem:
         """A file, with a key relative to the site's folder, so that it is recognized after the folder was moved.
 
         `content`: of a file in an archive, what changes with it.
         """
-        text, base = str(path), f"{self._base}/"
-        below = text.startswith(base)
-        key = text.removeprefix(base)
+        key = path.removeprefix(self._below)
         state = {**state_of(path), **(content or {})}
-        try:
-            bound = self._bound(path)
-        except EugenieError:  # reading the file raises it again
-            bound = self._mapping
-        names = {}
-        if bound is not self._mapping:
-            names = {name: part["const"] for name, part in bound.items() if part != self._mapping[name]}
         size = state.get("member_size", state.get("size", 0))
-        return SourceItem(key, size, state, (text,) if below else (), names)
+        return SourceItem(key, size, state, (path,) if key != path else (), self._names(path))
+
+    def _names(self, path: str) -> dict[str, str]:
+        """What a file's name says about its readings."""
+        if not self._has_patterns:
+            return {}
+        try:
+            bound = self._bound(Path(path))
+        except EugenieError:  # reading the file raises it again
+            return {}
+        return {name: part["const"] for name, part in bound.items() if part != self._mapping[name]}
 
     def _bound(self, path: Path) -> dict[str, Any]:
         """The mapping of a file, with its patterns filled in."""

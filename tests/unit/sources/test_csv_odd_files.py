@@ -171,17 +171,17 @@ def test_pipes_devices_broken_links_and_folders_fail_without_hanging(exports):
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
-@pytest.mark.parametrize("where", ["open", "stat"])
-def test_a_file_that_the_system_cannot_open_fails_by_name(exports, monkeypatch, error, where):
+@pytest.mark.parametrize(("owner", "where"), [(Path, "open"), (os, "stat")])
+def test_a_file_that_the_system_cannot_open_fails_by_name(exports, monkeypatch, error, owner, where):
     (exports / "a.csv").write_bytes(GOOD)
-    real = getattr(Path, where)
+    real = getattr(owner, where)
 
     def refuse(path, *arguments, **named):
-        if path.name == "a.csv":
+        if str(path).endswith("/a.csv"):
             raise error
         return real(path, *arguments, **named)
 
-    monkeypatch.setattr(Path, where, refuse)
+    monkeypatch.setattr(owner, where, refuse)
     report = import_exports(exports.parent)
     assert (report.new, report.readings) == (1, 4)
     assert error.strerror in report.failed[0]
@@ -203,7 +203,19 @@ def test_a_subfolder_that_cannot_be_listed_is_reported(exports, monkeypatch):
 
     monkeypatch.setattr(Path, "glob", fail)
     with pytest.raises(EugenieError, match="exports/2025 cannot be listed: Input/output error"):
-        import_exports(exports.parent)
+        import_exports(exports.parent, path="exports/**/*.csv")
+
+
+NAMES = st.sets(st.text("aB.cs v[-", min_size=1, max_size=6).map("x".__add__), max_size=6)
+
+
+@settings(max_examples=40)
+@given(names=NAMES, pattern=st.sampled_from(["*", "*.csv", "x*", "x?", "x[a-c]*", "*.*", "x[", "*B*"]))
+def test_files_are_found_as_pathlib_finds_them(names, pattern, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("found")
+    for name in names:
+        (folder / name).touch()
+    assert finding.matching(folder / pattern) == [str(path) for path in sorted(folder.glob(pattern))]
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="a valid pattern since Python 3.13")
