@@ -35,10 +35,11 @@ def create_atomically(path: Path, content: str | bytes, mode: int = 0o600) -> No
         os.link(temporary, path)  # unlike a rename, this never replaces a file created in the meantime
 
 
-def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, sync_name: bool = True) -> None:
     """Replace `path` with what `write` writes, and sync the rename to disk.
 
     For one writer at a time: a killed process leaves at most one temporary file, which the next writer replaces.
+    `sync_name`: False if the caller syncs the folder before it relies on the file, once for many files.
     """
     temporary = path.with_name(path.name + ".tmp")
     temporary.unlink(missing_ok=True)
@@ -46,7 +47,8 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         write(file)
         _flush(file)
         temporary.replace(path)
-    sync(path.parent)
+    if sync_name:
+        sync(path.parent)
 
 
 @contextmanager

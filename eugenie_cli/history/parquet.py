@@ -90,13 +90,13 @@ class PartWriter:
         return Batch(last.series, last.index[held], last.ts[held], last.value[held])
 
     def write(self, root: Path, file: Path) -> PartFile:
-        """Sort the readings and write them to `root / file`, durably."""
+        """Sort the readings and write them to `root / file`. The caller syncs the folder before it commits the part."""
         ordered = sorted(self._series)
         rank = np.empty(len(ordered), np.int32)
         rank[[self._series[pair] for pair in ordered]] = np.arange(len(ordered), dtype=np.int32)
         starts, ts, value, is_unique = self._sorted(rank)
         readings = Sorted(ordered, starts, ts, value)
-        replace_file(root / file, lambda target: write_readings(readings, target))
+        replace_file(root / file, lambda target: write_readings(readings, target), sync_name=False)
         bad = int(np.count_nonzero(np.isnan(value)))
         repeated, conflicts = (0, 0) if is_unique else _repetitions(repeated_by(starts), ts, value)
         return PartFile(str(file), sha256(root / file), len(ts), bad, _spans(ordered, starts, ts), repeated, conflicts)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.files import sync
 from eugenie_cli.history.batch import AssetReadings, Batch
 from eugenie_cli.history.disk import written_to
 from eugenie_cli.history.manifest import (
@@ -40,8 +41,9 @@ T = TypeVar("T")
 RUN_ROWS = 2_000_000
 # A part with at most this many times the readings that are added to its item is written again with them.
 JOINED = 2
-# Writing a manifest of ten thousand files takes a while, so small files are committed together at this interval.
-COMMIT_INTERVAL_S = 2.0
+# Writing a manifest of ten thousand files takes a while, so small files are committed together at this interval, or a
+# longer one, so that commits take a small part of the time however many files there are.
+COMMIT_INTERVAL_S, COMMITS_APART = 2.0, 20
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,8 @@ class SourceWriter:
     def __init__(self, root: Path, source: str, run_rows: int) -> None:
         self._root, self._source, self._run_rows = root, source, run_rows
         self._waiting: dict[tuple[str, str], Item | None] = {}
-        self._flushed = time.monotonic()
+        self._flushed, self._interval = time.monotonic(), COMMIT_INTERVAL_S
+        self._written = False  # parts whose names may not be on disk yet
 
     def replace(
         self,
@@ -241,7 +244,7 @@ class SourceWriter:
         """Keep an item's parts, perhaps with another `state`. `instead_of`: as in `replace`."""
         self._waiting |= dict.fromkeys(instead_of)
         self._waiting[self._source, key] = item
-        if time.monotonic() - self._flushed >= COMMIT_INTERVAL_S:
+        if time.monotonic() - self._flushed >= self._interval:
             self.flush()
         return item
 
@@ -251,11 +254,15 @@ class SourceWriter:
 
     def flush(self) -> None:
         """Commit waiting items."""
+        began = time.monotonic()
         if self._waiting:
             with written_to(self._root):
+                if self._written:
+                    sync(self._root / "parts" / self._source)
                 update_manifest(self._root / "manifest.json", self._apply)
-            self._waiting = {}
+            self._waiting, self._written = {}, False
         self._flushed = time.monotonic()
+        self._interval = max(COMMIT_INTERVAL_S, COMMITS_APART * (self._flushed - began))
 
     def _apply(self, sources: Sources) -> Sources:
         changed = {name: dict(items) for name, items in sources.items()}
@@ -268,5 +275,6 @@ class SourceWriter:
 
     def _write(self, run: PartWriter) -> PartFile:
         file = Path("parts") / self._source / f"{uuid.uuid4().hex}.parquet"
+        self._written = True
         with written_to(self._root):
             return run.write(self._root, file)

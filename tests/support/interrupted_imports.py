@@ -61,7 +61,7 @@ def run(site: Site, workspace: Path) -> int:
     """Import everything, compact, vacuum, and print what went wrong. Returns the exit code of the command."""
     from eugenie_cli.history import store
 
-    store.COMMIT_INTERVAL_S = 0.0
+    store.COMMIT_INTERVAL_S = store.COMMITS_APART = 0
     try:
         reports = import_sources(site)
         history = history_of(workspace)

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.history import manifest, store
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.store import History
 
@@ -124,6 +126,46 @@ def test_two_imports_of_one_source_exclude_each_other(tmp_path):
     assert caught.value.exit_code == ExitCode.REFUSED
 
 
+def test_the_names_of_parts_are_on_disk_before_the_manifest_lists_them(tmp_path, monkeypatch):
+    history, synced = History(tmp_path), []
+    monkeypatch.setattr(store, "sync", lambda folder: synced.append((folder, history.sources())))
+    history.commit("a", [batch(("p1", "flow", 1_000, 1.0))])
+    history.drop("a", ["other"])  # writes no part
+    assert synced == [(tmp_path / "parts" / "a", {})]
+
+
+def test_commits_take_a_small_part_of_the_time_however_long_one_takes(tmp_path, monkeypatch):
+    now = [0.0]
+
+    def slowly(*_):
+        committed.append(now[0])
+        now[0] += 3.0
+
+    committed: list[float] = []
+    monkeypatch.setattr(store, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(store, "update_manifest", slowly)
+    with History(tmp_path).writer("a") as writer:
+        for number in range(200):
+            now[0] += 1.0
+            writer.replace(str(number), [])
+    assert committed[0] == store.COMMIT_INTERVAL_S
+    assert np.diff(committed[:-1]).min() >= 3.0 * store.COMMITS_APART
+
+
+def test_a_manifest_that_was_just_written_is_not_read_again_unless_another_process_replaces_it(tmp_path, monkeypatch):
+    history, file = History(tmp_path), tmp_path / "manifest.json"
+    history.commit("a", [batch(("p1", "flow", 1_000, 1.0))])
+    text, sources = file.read_text(), history.sources()
+    assert json.loads(text)["sources"].keys() == sources.keys()
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest.json, "loads", None)
+        assert history.sources() is sources
+    other = tmp_path / "other"
+    other.write_text(text.replace('"a":{', '"b":{'))
+    other.replace(file)
+    assert list(history.sources()) == ["b"]
+
+
 def test_a_reader_keeps_its_snapshot_while_the_item_is_replaced(tmp_path):
     history = History(tmp_path)
     history.commit("s", [batch(("a", "x", 1, 1.0))])
@@ -158,7 +200,7 @@ WRITER = textwrap.dedent(
     from eugenie_cli.history import store
     from eugenie_cli.history.batch import Batch
 
-    store.COMMIT_INTERVAL_S = 0.0
+    store.COMMIT_INTERVAL_S = store.COMMITS_APART = 0
     history = store.History(Path(sys.argv[1]), run_rows=2000)
     with history.writer("s") as writer:
         for k in range(100_000):
