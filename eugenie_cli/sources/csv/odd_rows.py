@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +48,13 @@ class OddRowFinder:
         self._separator, self._times, self._measured = separator, times, measured
         self._names = set(header.names)
         self._above = {_stripped(cells) for cells in header.rows}
-        self._known = pa.array(sorted({*header.names, *times, *(cell for row in header.rows for cell in row if cell)}))
+        self._header = header
+
+    @cached_property
+    def _known(self) -> pa.Array:
+        """What the cells of a header may be."""
+        cells = (cell for row in self._header.rows for cell in row if cell)
+        return pa.array(sorted({*self._header.names, *self._times, *cells}))
 
     def find(self, records: pa.RecordBatch, ragged: Sequence[Ragged], refusals: Iterable[Refusals]) -> OddRows:
         """The odd rows of a block that was read."""

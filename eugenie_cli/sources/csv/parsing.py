@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +25,11 @@ class BlockParser:
 
     def __init__(self, separator: str, header: Header) -> None:
         self._separator, self._header = separator, header
-        names, text = list(header.names), pa.string()
-        self._empty = pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names)
-        self._types = dict.fromkeys(names, text)
+        self._types = dict.fromkeys(header.names, pa.string())
+
+    @cached_property
+    def _empty(self) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays([pa.array([], pa.string())] * len(self._header.names), self._header.names)
 
     def parse(
         self, block: Block, numbers: Collection[str] = (), decimal: str = "."

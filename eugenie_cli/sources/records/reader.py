@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.columns.arrow_columns import UnreadableColumn, as_texts, is_blank, is_empty, normalized
-from eugenie_cli.readings.mapping import PARTS, compile_mapping
+from eugenie_cli.readings.mapping import PARTS, ToReadings, compile_mapping
 from eugenie_cli.readings.members import paths_of
 from eugenie_cli.readings.reading import Rejected
 from eugenie_cli.readings.routing import Router
@@ -48,10 +49,6 @@ class RecordReader:
         self._mapping, self.timezone, ts = mapping, timezone, mapping["ts"]
         self._router = router.ignoring_case() if mapping.get("case") == "ignore" else router
         self.has_tag = self._router.knows
-        self._record = compile_mapping(mapping, timezone)
-        # a typed instant is shown in ISO 8601 where it is rejected, whatever the format of texts
-        typed = {"ts": {**ts, "unit": "iso", "format": None, "formats": ()}}
-        self._typed_record = compile_mapping({**mapping, **typed}, timezone)
         self._times = InstantsOfRecords(ts, timezone)
         self._rules, self._wide = CellRules(mapping), mapping["shape"] == "wide"
         self._routes = Routes(self._router)
@@ -64,6 +61,17 @@ class RecordReader:
         read = {path for name in PARTS for path in paths_of(mapping.get(name))} if not self._wide else self._shared
         self._read = read | {column for measurement in self._measurements for column in measurement.columns}
         self.lost = 0  # records of the last block that gave no readings
+
+    @cached_property
+    def _record(self) -> ToReadings:
+        """Reads single records: those that are refused, and those that may be a header."""
+        return compile_mapping(self._mapping, self.timezone)
+
+    @cached_property
+    def _typed_record(self) -> ToReadings:
+        """As `_record`: a typed instant is shown in ISO 8601 where it is rejected, whatever the format of texts."""
+        typed = {"ts": {**self._mapping["ts"], "unit": "iso", "format": None, "formats": ()}}
+        return compile_mapping({**self._mapping, **typed}, self.timezone)
 
     def unknown_columns(self) -> tuple[str, ...]:
         """Wide: unread columns, which match no sensor or tag of any asset that the file may be about."""
