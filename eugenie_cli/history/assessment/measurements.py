@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,32 +44,43 @@ class Measurements:
     @staticmethod
     def of(assets: Mapping[str, EquipmentClass], normal: Mapping[str, NDArray[np.int64]] | None = None) -> Measurements:
         """Every sensor of the assets, by asset name and class."""
-        ordered = {id(equipment): sorted(equipment.sensors, key=lambda one: one.name) for equipment in assets.values()}
-        series: list[Series] = []
-        low, high, above = [], [], []
-        step: list[int] = []
-        max_gap: list[int] = []
-        of_asset: dict[str, tuple[int, int]] = {}
-        for asset, equipment in sorted(assets.items()):
-            begun = len(series)
-            for sensor in ordered[id(equipment)]:
-                series.append((asset, sensor.name))
-                low.append(-np.inf if sensor.low is None else sensor.low)
-                high.append(np.inf if sensor.high is None else sensor.high)
-                running = equipment.running
-                above.append(running.above if running and running.sensor == sensor.name else np.nan)
-            of_asset[asset] = (begun, len(series))
-            step += [equipment.step] * (len(series) - begun)
-            max_gap += [equipment.max_gap] * (len(series) - begun)
-        return Measurements(
-            tuple(series),
-            np.array(low, np.float64),
-            np.array(high, np.float64),
-            np.array(step, np.int64),
-            np.array(max_gap, np.int64),
-            np.array(above, np.float64),
-            of_asset,
-            normal or {},
+        distinct = {id(equipment): equipment for equipment in assets.values()}
+        of_class = {number: _OfClass.of(equipment) for number, equipment in distinct.items()}
+        ordered = sorted(assets.items())
+        own = [of_class[id(equipment)] for _, equipment in ordered]
+        ends = np.cumsum([len(one.names) for one in own]).tolist()
+        low, high, step, max_gap, above = (
+            np.concatenate([one.settings[number] for one in own] or [none]) for number, none in enumerate(_NONE)
+        )
+        series = tuple((asset, name) for (asset, _), one in zip(ordered, own, strict=True) for name in one.names)
+        of_asset = {asset: span for (asset, _), span in zip(ordered, pairwise([0, *ends]), strict=True)}
+        return Measurements(series, low, high, step, max_gap, above, of_asset, normal or {})
+
+
+_NONE = [np.zeros(0, kind) for kind in (np.float64, np.float64, np.int64, np.int64, np.float64)]
+"""The settings of no sensor."""
+
+
+@dataclass(frozen=True)
+class _OfClass:
+    """The sensors of a class by name, and their `low`, `high`, `step`, `max_gap` and `above`."""
+
+    names: tuple[str, ...]
+    settings: tuple[NDArray[Any], ...]
+
+    @staticmethod
+    def of(equipment: EquipmentClass) -> _OfClass:
+        sensors = sorted(equipment.sensors, key=lambda sensor: sensor.name)
+        running = equipment.running
+        return _OfClass(
+            tuple(sensor.name for sensor in sensors),
+            (
+                np.array([-np.inf if sensor.low is None else sensor.low for sensor in sensors], np.float64),
+                np.array([np.inf if sensor.high is None else sensor.high for sensor in sensors], np.float64),
+                np.full(len(sensors), equipment.step, np.int64),
+                np.full(len(sensors), equipment.max_gap, np.int64),
+                np.array([running.above if running and running.sensor == one.name else np.nan for one in sensors]),
+            ),
         )
 
 
