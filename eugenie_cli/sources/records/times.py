@@ -28,13 +28,10 @@ from eugenie_cli.sources.records.row_order import RowOrder
 
 _NO_DATE = ("1899-12-30 ", "1899-12-31 ", "1900-01-01 ")
 """The days that spreadsheets and databases put before a time without a date."""
-_MIDNIGHT = r" 00:00:00(\\.0*)?$"
-
+_MIDNIGHT = r" 00:00:00(?:\.0*)?$"
 
 FEW = 64
 """Texts that usually show that a column has times of day."""
-
-
 SEVERAL = 3
 """Months that are enough to doubt that readings were taken on one day of each."""
 

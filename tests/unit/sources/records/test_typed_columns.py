@@ -38,6 +38,26 @@ def test_a_timestamp_without_a_zone_is_local_time(unit):
     assert only_ts(column, format="%d.%m.%Y %H:%M") == only_ts(column, unit="ms") == only_ts(column)
 
 
+TIMES_OF_DAY = {
+    "text": pa.array(["12:00:00", "00:00:00"]),
+    "time": pa.array([time(12), time()], pa.time64("us")),
+    "spreadsheet": pa.array([datetime(1899, 12, 30, 12), datetime(1899, 12, 30)], pa.timestamp("us")),
+}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("of_day", TIMES_OF_DAY)
+def test_a_date_and_a_time_of_day_are_an_instant(unit, of_day):
+    columns = {
+        "Date": pa.array([datetime(2026, 1, 13)] * 2, pa.timestamp(unit)),
+        "Time": TIMES_OF_DAY[of_day],
+        **{"tag": pa.array(["FT-1"] * 2), "value": pa.array([1.0, 2.0])},
+    }
+    rows, refusals, _ = read(columns, {"ts": {"path": ["Date", "Time"]}, "tag": {"path": "tag"}})
+    assert refusals == []
+    assert [row[2] for row in rows] == [NOON, NOON - 12 * 3_600_000]
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "+05:00"])
 def test_a_timestamp_with_a_zone_is_an_instant(unit, zone):
