@@ -58,13 +58,13 @@ class HttpSource:
                 yield response
         except requests.exceptions.SSLError as error:
             raise _distrusted(f"{self._where}: {self.url}", _cause(error)) from error
-        except requests.exceptions.ReadTimeout as error:
-            raise TooMuchError(
-                f"{self._where}: {self.url} did not answer within {timeout_s:g} s",
-                "raise `pace: {timeout: ...}` of the source, or import when the server is idle (`daily`)",
-                ExitCode.UNREACHABLE,
-            ) from error
         except requests.exceptions.RequestException as error:
+            if _took_too_long(error):
+                raise TooMuchError(
+                    f"{self._where}: {self.url} did not answer within {timeout_s:g} s",
+                    "raise `pace: {timeout: ...}` of the source, or import when the server is idle (`daily`)",
+                    ExitCode.UNREACHABLE,
+                ) from error
             raise TransientError(
                 f"{self._where}: {self.url} cannot be reached: {_cause(error)}",
                 "check `url` of the source, and that the server runs",
@@ -108,11 +108,26 @@ class HttpSource:
         )
 
     def _said(self, response: requests.Response) -> str:
-        text = response.raw.read(SHOWN * 4, decode_content=True).decode("utf-8", "replace").strip()
+        """What the server says, as far as it can be read: the status alone decides what helps."""
+        from urllib3.exceptions import HTTPError
+
+        try:
+            text = response.raw.read(SHOWN * 4, decode_content=True).decode("utf-8", "replace").strip()
+        except (HTTPError, OSError):
+            return ""
         return f": {printable(mask(text), SHOWN)}" if text else ""  # a secret that is cut would not be recognised
 
     def close(self) -> None:
         self.session.close()
+
+
+def _took_too_long(error: requests.exceptions.RequestException) -> bool:
+    """Whether a response did not begin in time, or stopped in its middle."""
+    import requests
+    from urllib3.exceptions import ReadTimeoutError
+
+    cause = error.args[0] if error.args else None  # requests reports the latter as any lost connection
+    return isinstance(error, requests.exceptions.ReadTimeout) or isinstance(cause, ReadTimeoutError)
 
 
 def _distrusted(where: str, cause: str) -> SourceDownError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from support.certificates import Authority
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.masking import mask
-from eugenie_cli.sources.failures import SourceDownError
+from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
 from eugenie_cli.sources.windows.http import HttpSource
 
 pytestmark = pytest.mark.slow
@@ -78,3 +79,55 @@ def test_a_ca_that_does_not_exist_is_named(tmp_path):
     source = HttpSource("https://127.0.0.1:1", "source s", None, str(tmp_path / "nowhere.pem"))
     with pytest.raises(EugenieError, match=r"nowhere\.pem"), source.get("/", {}, 5):
         pass
+
+
+@contextmanager
+def replying(reply, *, hangs=False):
+    """The port of a server that sends these bytes, and then hangs or closes the connection."""
+    done = threading.Event()
+
+    def answer():
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(reply)
+            done.wait(5 if hangs else 0)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        done.set()
+        thread.join()
+
+
+PART = b"Content-Length: 100\r\n\r\nabc"
+NOT_GZIP = b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
+
+
+@pytest.mark.parametrize("rest", [PART, NOT_GZIP], ids=["cut off", "damaged"])
+@pytest.mark.parametrize(
+    ("status", "expected", "words"),
+    [
+        (401, SourceDownError, "refuses the user name, password or token"),
+        (403, SourceDownError, "does not let this user read"),
+        (500, EugenieError, "answered HTTP 500"),
+        (200, TransientError, "cannot be reached"),
+    ],
+)
+def test_an_answer_that_is_cut_off_or_damaged_is_said_by_its_status(status, expected, words, rest):
+    with replying(b"HTTP/1.1 %d x\r\n" % status + rest) as port:
+        source = HttpSource(f"http://127.0.0.1:{port}", "source s")
+        with pytest.raises(EugenieError, match=words) as raised, source.get("/", {}, 5) as response:
+            if not response.ok:
+                raise source.refused(response)
+            _ = response.content
+        assert type(raised.value) is expected
+
+
+@pytest.mark.parametrize("reply", [b"", b"HTTP/1.1 200 x\r\n" + PART], ids=["before", "in the middle"])
+def test_an_answer_that_stops_coming_is_too_much(reply):
+    with replying(reply, hangs=True) as port:
+        source = HttpSource(f"http://127.0.0.1:{port}", "source s")
+        with pytest.raises(TooMuchError, match=r"did not answer within 0\.2 s"), source.get("/", {}, 0.2) as response:
+            _ = response.content
