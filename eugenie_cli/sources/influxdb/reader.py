@@ -103,7 +103,7 @@ class InfluxReader:
         if self._hidden and self._source.records == "point":
             mixed = sorted({name for names in self._hidden.values() for name in names})
             raise SourceDownError(
-                f"{self._where}: {self._http.url} has values of several types of {listed(mixed)}, of which it returns"
+                f"{self._http.named} has values of several types of {listed(mixed)}, of which it returns"
                 " only one with the other fields of a point",
                 "set `records: field`, or `fields` to others",
             )
@@ -162,14 +162,14 @@ class InfluxReader:
                 if not response.ok:
                     raise self._http.refused(response) from None
                 raise TransientError(
-                    f"{self._where}: {self._http.url} sent something other than JSON: {printable(repr(line[:80]))}",
+                    f"{self._http.named} sent something other than JSON: {printable(repr(line[:80]))}",
                     "check `url` of the source: it must be InfluxDB's own",
                     ExitCode.UNREACHABLE,
                 ) from None
             yield answer
 
     def _failure(self, said: str) -> EugenieError:
-        reason = f"{self._where}: {self._http.url} says: {printable(said, 300)}"
+        reason = f"{self._http.named} says: {printable(said, 300)}"
         if any(word in said for word in _LIMITS):
             return TooMuchError(reason, "the server limits queries: import when it is idle (`daily`)")
         if "database not found" in said or "retention policy not found" in said:

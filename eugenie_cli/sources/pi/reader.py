@@ -188,7 +188,7 @@ class PiReader:
                 answer = orjson.loads(response.content)
             except ValueError:
                 raise TransientError(
-                    f"{self._where}: {self._http.url} sent something other than JSON",
+                    f"{self._http.named} sent something other than JSON",
                     "check `url` of the source: it ends in /piwebapi",
                     ExitCode.UNREACHABLE,
                 ) from None

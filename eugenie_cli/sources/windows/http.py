@@ -31,6 +31,8 @@ class HttpSource:
         import requests
 
         self.url, self._where = url.rstrip("/"), where
+        self.named = f"{where}: {self.url}"
+        """The source and its server, as errors begin."""
         if password := urlsplit(url).password:
             remember(unquote(password))
             remember(password)
@@ -57,16 +59,16 @@ class HttpSource:
                 self._check(response)
                 yield response
         except requests.exceptions.SSLError as error:
-            raise _distrusted(f"{self._where}: {self.url}", _cause(error)) from error
+            raise _distrusted(self.named, _cause(error)) from error
         except requests.exceptions.RequestException as error:
             if _took_too_long(error):
                 raise TooMuchError(
-                    f"{self._where}: {self.url} did not answer within {timeout_s:g} s",
+                    f"{self.named} did not answer within {timeout_s:g} s",
                     "raise `pace: {timeout: ...}` of the source, or import when the server is idle (`daily`)",
                     ExitCode.UNREACHABLE,
                 ) from error
             raise TransientError(
-                f"{self._where}: {self.url} cannot be reached: {_cause(error)}",
+                f"{self.named} cannot be reached: {_cause(error)}",
                 "check `url` of the source, and that the server runs",
                 ExitCode.UNREACHABLE,
             ) from error
@@ -80,22 +82,22 @@ class HttpSource:
         if status in (401, 403):
             what = "refuses the user name, password or token" if status == 401 else "does not let this user read"
             raise SourceDownError(
-                f"{self._where}: {self.url} {what} (HTTP {status}){self._said(response)}",
+                f"{self.named} {what} (HTTP {status}){self._said(response)}",
                 "correct the source's credentials, or let the user read this data",
                 ExitCode.REFUSED,
             )
         if status in (429, 502, 503):
             raise TransientError(
-                f"{self._where}: {self.url} is overloaded or starting (HTTP {status})",
+                f"{self.named} is overloaded or starting (HTTP {status})",
                 "lower `pace: {calls_per_second: ...}` of the source, or import later",
                 ExitCode.UNREACHABLE,
             )
         if status in (408, 504):
-            reason = f"{self._where}: {self.url} gave up the query (HTTP {status})"
+            reason = f"{self.named} gave up the query (HTTP {status})"
             raise TooMuchError(reason, None, ExitCode.UNREACHABLE)
         if 300 <= status < 400:
             raise SourceDownError(
-                f"{self._where}: {self.url} redirects to {printable(response.headers.get('Location', ''), SHOWN)}",
+                f"{self.named} redirects to {printable(response.headers.get('Location', ''), SHOWN)}",
                 "set `url` of the source to the server itself",
                 ExitCode.UNREACHABLE,
             )
@@ -103,7 +105,7 @@ class HttpSource:
     def refused(self, response: requests.Response) -> EugenieError:
         """The error for any other status that is not a success."""
         return EugenieError(
-            f"{self._where}: {self.url} answered HTTP {response.status_code}{self._said(response)}",
+            f"{self.named} answered HTTP {response.status_code}{self._said(response)}",
             "check the settings of the source",
         )
 
