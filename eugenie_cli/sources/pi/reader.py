@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
+from eugenie_cli.readings.columns.instants import Instants
+from eugenie_cli.readings.timestamps import TimeRule
 from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import reveal
 from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
@@ -40,6 +43,7 @@ class PiReader:
         router = router_of(site)
         self._router = router.ignoring_case() if source.readings.case == "ignore" else router
         self._mapping = source.readings.model_dump(mode="json")
+        self._instants = Instants(*TimeRule.of(self._mapping["ts"], site.timezone))
         ca = None if source.ca is None else str(site.resolve(source.ca))
         self._http = HttpSource(source.url, self._where, self._login(), ca)
         self._tags = _tags(source, site)
@@ -66,6 +70,7 @@ class PiReader:
         for found in pace.each(partial(self._recorded, group, span, pace) for group in groups):
             for block in records(found):
                 rows += block.num_rows
+                block = self._within(block, span)
                 reader = RecordReader(self._mapping, self._site.timezone, self._router, block.schema.names)
                 batch, refusals = reader.read(block)
                 times, tags = block.column("time"), block.column("tag")
@@ -76,8 +81,7 @@ class PiReader:
                     refusals,
                     lambda record: f"{tags[record]} at {times[record]}",  # noqa: B023
                 )
-                inside = (batch.ts >= span.start_ms) & (batch.ts < span.end_ms)
-                yield batch if inside.all() else _only(batch, inside)
+                yield batch
             if rows > 2 * ROWS_AT_ONCE:
                 raise TooMuchError(f"{self._where}: over {rows:,} values", "import less at a time: `window`")
 
@@ -171,6 +175,12 @@ class PiReader:
             raise self._odd(answer)
         return found
 
+    def _within(self, block: pa.RecordBatch, span: Span) -> pa.RecordBatch:
+        """The records of a span: those at its end are of the next one, which has them, too."""
+        ts, read = self._instants.of_column(block.column("time"))
+        outside = read & ((ts < span.start_ms) | (ts >= span.end_ms))
+        return block.filter(pa.array(~outside)) if outside.any() else block
+
     def _odd(self, answer: object) -> EugenieError:
         return EugenieError(
             f"{self._where}: an answer that is not as expected: {printable(orjson.dumps(answer).decode(), 300)}",
@@ -207,10 +217,6 @@ def _tags(source: PiSettings, site: Site) -> tuple[str, ...]:
         for sensor in site.class_named(site.assets[asset].class_name).sensor_names:
             tags[site.assets[asset].tags.get(sensor, sensor)] = None
     return tuple(tags)
-
-
-def _only(batch: Batch, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> Batch:
-    return Batch(batch.series, batch.index[inside], batch.ts[inside], batch.value[inside])
 
 
 def _iso(instant_ms: int) -> str:

@@ -94,6 +94,15 @@ def test_a_span_with_too_many_values_is_halved(held):
     assert read["flow"] == [(30 * number, float(number)) for number in range(3_000)]
 
 
+def test_a_value_at_the_edge_of_a_span_is_counted_once(held):
+    source = archive()
+    source.points["PT-2"] = [(START + number * HOUR, good("soon")) for number in range(48)]
+    source.points["IT-2"] = [(START + number * HOUR, good(OPEN)) for number in range(48)]
+    report, read = held(source, window="1d")
+    assert report.rejected == {"bad-value": 48}
+    assert len(read["motor current"]) == 48 and report.repeated == 0
+
+
 def test_a_failure_that_passes_is_repeated(held):
     report, _ = held(archive(failures=[503]))
     assert (report.readings, report.failed) == (1_006, [])
