@@ -21,6 +21,8 @@ from eugenie_cli.site.source_types import SourceSettings
 
 EXAMPLES = 3  # of each reason: enough to find the cause, few enough to read
 GAPS = 10  # of an item: each is another one, but they are kept with every item
+MORE_GAPS = f"there are more: only {GAPS} are named"
+"""The last of the gaps of an item that has more than GAPS."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ class Tally:
 
     def gap(self, what: str) -> None:
         """Record that the source lacks readings, in words that say of what, from when to when, and why."""
-        if len(self.gaps) < GAPS and what not in self.gaps:
-            self.gaps.append(what)
+        if what not in self.gaps and MORE_GAPS not in self.gaps:
+            self.gaps.append(what if len(self.gaps) < GAPS else MORE_GAPS)
 
     def add(self, part: Tally) -> None:
         """Add the counts of a part of the item."""

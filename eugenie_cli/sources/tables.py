@@ -10,6 +10,7 @@ import numpy as np
 from eugenie_cli.history.store import History
 from eugenie_cli.printable import printable
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.interface import MORE_GAPS
 from eugenie_cli.sources.leftovers import Leftover, counted, leftover_notes, leftovers
 from eugenie_cli.sources.report import SourceReport
 
@@ -101,7 +102,8 @@ def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> 
             yield f"{report.source}: {counted(report.unread, 'item')} left for the next import: {report.stopped}"
         yield from (f"{report.source}: {gap}" for gap in report.gaps[:SHOWN_ITEMS])
         if len(report.gaps) > SHOWN_ITEMS:
-            yield f"{report.source}: and {len(report.gaps) - SHOWN_ITEMS:,} more gaps (-o json lists them)"
+            others = f"{'at least ' if MORE_GAPS in report.gaps else ''}{len(report.gaps) - SHOWN_ITEMS:,}"
+            yield f"{report.source}: and {others} more gaps (-o json lists them)"
     for report in reports:
         yield from leftover_notes(report.left)
         if report.moved:
