@@ -71,11 +71,15 @@ class WindowImporter:
         return uuid4().hex
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
-        """The readings of a window. After Ctrl-C it ends with the current span, and the window will be read again."""
+        """The readings of a window. After Ctrl-C it ends with the current span, and the window will be read again.
+
+        Raises EugenieError, also if it ends before what the history has of the window.
+        """
         window = span_of(item.key)
         assert window is not None  # noqa: S101 - for the type checker: `planned` made the key
-        newest, now_ms = window.end_ms > self._now_ms(), self._now_ms()
-        window = Span(window.start_ms, min(window.end_ms, now_ms))
+        now_ms = self._now_ms()
+        newest = window.end_ms > now_ms
+        window = Span(window.start_ms, min(window.end_ms, max(now_ms, item.state.get("read_ms", 0))))
         share = item.size / window.width_ms
 
         def fetch(span: Span) -> list[Batch]:
@@ -92,22 +96,24 @@ class WindowImporter:
             tally.add(spans)
             return batches
 
+        held = self._held.get(item.key)
         partly = False
         with stop_once() as stop:
             for span, batches in self._width.read(window, fetch):
                 yield from batches
                 advance(share * span.width_ms)
-                if stop.is_set() and span.end_ms < window.end_ms:
-                    partly = True
+                if stop.is_set():
+                    self.stopped, self.interrupted = "interrupted", True
+                    partly = span.end_ms < window.end_ms
+                if partly:
+                    if held is not None and span.end_ms <= _last_ms(held):  # what is held reaches further
+                        raise EugenieError(f"window {item.key}: interrupted", "`eugenie import` reads it again")
                     item.state.update(closed=False)  # read again by the next import
                     break
-        if stop.is_set():
-            self.stopped, self.interrupted = "interrupted", True
-        elif newest and isinstance(self._reader, Surveyor):
+        if newest and not self.interrupted and isinstance(self._reader, Surveyor):
             for sentence in self._reader.outside(now_ms, self._pace):
                 tally.gap(sentence)
         self._stop_outside_hours()
-        held = self._held.get(item.key)
         if held is not None and held.rows and not tally.records and not partly:
             raise EugenieError(
                 f"window {item.key}: the source has no records any more",
@@ -129,6 +135,11 @@ class WindowImporter:
         now = datetime.fromtimestamp(self._now_ms() / 1_000, self._zone).time()
         if self._source.daily is not None and not within(self._source.daily, now):
             self.stopped = f"it is outside the hours {self._source.daily} of `daily`"
+
+
+def _last_ms(held: Item) -> int:
+    """The instant of the last reading; 0 if there is none."""
+    return max((span.end for part in held.parts for span in part.assets.values()), default=0)
 
 
 def importer_of(reader: Callable[[Any, Site], WindowReader]) -> Callable[[Any, Site], WindowImporter]:

@@ -20,21 +20,33 @@ def planned(settings: WindowSettings, held: Mapping[str, Item], now_ms: int) -> 
     `held`: the source's items in the history. Windows begin at multiples of `window` since 1970 UTC. One that was read
     after it had settled has the state that it had then, so that it counts as unchanged; so has one before `start`,
     which the source may have forgotten since. The newest window ends at `now_ms`.
+
+    A window that was read later than now shows that the clock was set back. Either it was ahead before: then the window
+    had not settled. Or it is behind now: then the window is read up to where it was read before.
     """
     width = settings.window
     start = now_ms - settings.start if isinstance(settings.start, int) else to_ms(settings.start)
     spans = {span_key(first, width): first for first in range(start - start % width, now_ms, width)}
     known = {key: span.start_ms for key in held if (span := span_of(key)) is not None and span.width_ms == width}
+    is_near = any(first < now_ms for first in known.values())  # otherwise this machine has lost its clock
     items = []
     for key, first in sorted((known | spans).items(), key=lambda entry: entry[1]):
-        closed = key in held and (held[key].state.get("item", {}).get("closed") or key not in spans)
-        state = held[key].state["item"] if closed else state_of(settings, first, now_ms)
+        before = held[key].state.get("item", {}) if key in held else {}
+        is_later = before.get("read_ms", 0) > now_ms
+        state = before
+        if key not in spans:
+            if is_later and first >= now_ms and is_near:  # read before it had begun
+                state = {**before, "closed": False}
+        elif is_later or not before.get("closed"):
+            state = state_of(settings, first, now_ms)
+            if is_later:
+                state["read_ms"] = before["read_ms"]
         items.append(SourceItem(key, width // HOUR_MS or 1, dict(state), fixed=key not in spans))
     return items
 
 
 def state_of(settings: WindowSettings, first_ms: int, now_ms: int) -> dict[str, object]:
-    """The state of a window that is read now."""
+    """The state of a window that is read now. `read_ms`: up to where, if it ends later."""
     settled = first_ms + settings.window + settings.settle <= now_ms
     return {"closed": settled, "read_ms": now_ms, "mtime_ns": now_ms * 1_000_000}
 

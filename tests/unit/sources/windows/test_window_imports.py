@@ -182,6 +182,52 @@ def test_an_interrupt_ends_at_a_span_and_keeps_everything(record, tmp_path):
     assert held(site) == [(ts, value) for _, ts, value in record.readings]
 
 
+@pytest.mark.parametrize("reached", [2, 4])
+def test_an_interrupt_loses_nothing_that_was_imported_before(record, tmp_path, reached):
+    site = site_of(tmp_path)
+    record.readings, record.now_ms = every(60, START + 12 * HOUR), START + 12 * HOUR
+    import_sources(site)
+    record.readings = [(arrived, ts, value + 0.5) for arrived, ts, value in every(60, START + DAY)]
+    record.now_ms = START + DAY
+
+    class Interrupting(list):
+        def append(self, span):
+            super().append(span)
+            if len(self) == reached:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    record.spans = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        import_sources(site)
+    assert record.spans[-1].end_ms < START + DAY
+    assert [ts for ts, _ in held(site)][:12] == [START + number * HOUR for number in range(12)]
+    record.spans, record.now_ms = [], START + DAY + 1
+    import_sources(site)
+    assert held(site) == [(ts, value) for _, ts, value in record.readings]
+
+
+def test_a_clock_that_goes_back_loses_nothing(record, tmp_path):
+    site = site_of(tmp_path)
+    record.readings = [(0, ts, value) for _, ts, value in every(60, START + 2 * DAY)]
+    for now_ms, known in [(12 * HOUR, 12), (6 * HOUR, 12), (5 * HOUR, 12), (20 * HOUR, 20), (2 * DAY, 48)]:
+        record.now_ms = START + now_ms
+        import_sources(site)
+        assert len(held(site)) == known
+
+
+def test_a_clock_that_was_ahead_does_not_settle_what_had_not_come(record, tmp_path):
+    site = site_of(tmp_path, settle="1h")
+    imports = [(9 * DAY, DAY), (DAY + HOUR, DAY), (5 * DAY, 5 * DAY), (12 * DAY, 5 * DAY + 12 * HOUR)]
+    for now_ms, until_ms in imports:
+        record.now_ms = START + now_ms
+        record.readings = [(0, ts, value) for _, ts, value in every(60, START + until_ms)]
+        import_sources(site)
+    assert held(site) == [(ts, value) for _, ts, value in record.readings]
+    record.spans = []
+    import_sources(site)
+    assert not record.spans, "all windows have settled"
+
+
 def test_outside_its_hours_nothing_is_read_and_nothing_is_wrong(record, tmp_path):
     record.readings, record.now_ms = every(60, START + DAY), START + 26 * HOUR  # 03:00 in Berlin
     (inside,) = import_sources(site_of(tmp_path / "in", daily="01:00-05:00"))
