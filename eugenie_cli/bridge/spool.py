@@ -181,6 +181,7 @@ class Spool:
         if self._writer is not None:
             self.sync()
             self._writer.close()
+            self._writer = None  # also if the disk has no room for another file
         number = max([self._segments[-1].number if self._segments else 0, self._delivered[0], self._at[0]]) + 1
         if not self._segments:
             self._at = (number, 0)

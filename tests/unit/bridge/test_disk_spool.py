@@ -76,6 +76,19 @@ def test_batches_leave_in_their_order_and_none_that_is_stored_is_lost(steps, mem
         assert not list(Path(folder).glob("*.batches"))
 
 
+def test_a_disk_without_room_for_another_file_keeps_what_it_has(tmp_path):
+    spool = Spool(tmp_path / "store", 10**6)
+    spool.append(b"a" * 60, 1)
+    spool.sync()
+    elsewhere = (tmp_path / "store").rename(tmp_path / "elsewhere")
+    for _ in range(3):
+        with pytest.raises(OSError, match="No such file"):
+            spool.append(b"b", 1)
+    elsewhere.rename(tmp_path / "store")
+    spool.append(b"c", 1)
+    assert [spool.take().content, spool.take().content, spool.take()] == [b"a" * 60, b"c", None]
+
+
 def drained(outbox):
     numbers = []
     while (batch := outbox.take()) is not None:
