@@ -188,8 +188,20 @@ class Connection:
     def _in_loop(self, work: Coroutine[Any, Any, _T]) -> _T:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name=f"opcua {self._source.name}", daemon=True).start()
+            threading.Thread(target=_serve, args=(self._loop,), name=f"opcua {self._source.name}", daemon=True).start()
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a loop until it is stopped, then end what still runs in it, and give back what it holds open."""
+    try:
+        loop.run_forever()
+        if left := asyncio.all_tasks(loop):
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.wait(left, timeout=ALIVE_S))
+    finally:
+        loop.close()
 
 
 async def _awaited(work: Callable[[Client], Awaitable[_T]], client: Client) -> _T:
