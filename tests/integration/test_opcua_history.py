@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from datetime import timedelta
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 pytest.importorskip("asyncua", reason="needs the extra opcua")
 
 from cryptography import x509
+from support.live_sink import KeepingSink
+from support.model_server import wait_until
 from support.opcua import opcua_server, opcua_site
 
 from eugenie_cli.errors import EugenieError
@@ -18,6 +21,7 @@ from eugenie_cli.history.site_history import open_history
 from eugenie_cli.sources.importing import browse_source, import_sources
 from eugenie_cli.sources.opcua.certificates import own_identity
 from eugenie_cli.sources.opcua.history_reader import HistoryReader
+from eugenie_cli.sources.opcua.subscriber import Subscriber
 from eugenie_cli.sources.windows.browsing import Browsed
 from eugenie_cli.sources.windows.importer import WindowImporter
 
@@ -160,6 +164,28 @@ def test_nodes_that_may_be_missing_are_named(server, tmp_path, clock):
     assert report.readings == 10
     assert any("ns=3;s=live is left out: the server keeps no history of it" in gap for gap in report.gaps)
     assert any("/3:Plant/3:none is left out: the server has no such node" in gap for gap in report.gaps)
+
+
+@pytest.mark.parametrize("missing", ["refuse", "skip"])
+def test_a_bridge_names_the_nodes_that_it_leaves_out_and_reads_what_the_others_have_missed(server, tmp_path, missing):
+    tags = {"a": "ns=3;s=a", "b": "ns=3;s=live", **({"c": "/3:Plant/3:none"} if missing == "skip" else {})}
+    site = opcua_site(tmp_path, server.endpoint, tags, missing=missing)
+    sink, stop = KeepingSink({"safe_ms": START}), threading.Event()
+    live = threading.Thread(target=Subscriber(site.sources[0], site).run, args=(sink, stop))
+    live.start()
+    try:
+        wait_until(lambda: any("no history" in gap for gap in sink.tally.gaps))
+    finally:
+        stop.set()
+        live.join()
+    assert sink.said[0].endswith("subscribed to 2 nodes")
+    assert {ts for _, sensor, ts, _ in sink.readings if sensor == "a"} >= {
+        START + number * 1_000 for number in range(10)
+    }
+    left_out = ["ns=3;s=live is left out: the server keeps no history of it"]
+    if missing == "skip":
+        left_out.insert(0, "/3:Plant/3:none is left out: the server has no such node")
+    assert sink.tally.gaps == left_out
 
 
 def test_a_value_that_is_no_number_is_rejected_by_name(server, tmp_path, clock):

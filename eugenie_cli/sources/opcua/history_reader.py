@@ -22,7 +22,7 @@ from eugenie_cli.sources.opcua.browse import browse
 from eugenie_cli.sources.opcua.connection import Connection
 from eugenie_cli.sources.opcua.decode import EMPTY, NodeHistory, decode_history
 from eugenie_cli.sources.opcua.node_ids import written
-from eugenie_cli.sources.opcua.nodes import ServerNodes, Tagged, find_nodes, refused_nodes, tagged_nodes
+from eugenie_cli.sources.opcua.nodes import ServerNodes, Tagged, find_nodes, left_out, refused_nodes, tagged_nodes
 from eugenie_cli.sources.opcua.pages import NO_VALUE, OF_CODE, Pages
 from eugenie_cli.sources.opcua.readings import Converter
 from eugenie_cli.sources.opcua.settings import OpcuaSettings
@@ -65,9 +65,7 @@ class HistoryReader:
         }
 
     def read(self, span: Span, tally: Tally, pace: Pace) -> Iterator[Batch]:
-        absent: dict[int, str] = {}
-        for position, why in pace.call(self._found).absent.items():
-            absent[position] = why
+        absent = dict(pace.call(self._found).absent)
         by_server = self._source.timestamps == "server"
         pages = {position: Pages(span, by_server=by_server) for position in self._found().ids}
         rows = 0
@@ -220,8 +218,8 @@ class HistoryReader:
     def _report(self, absent: dict[int, str], pages: Mapping[int, Pages], tally: Tally) -> None:
         if absent and self._source.missing == "refuse":
             raise refused_nodes(self._source, self._tagged, absent)
-        for position, why in absent.items():
-            tally.gap(f"{self._tagged[position].address.text} is left out: {why}")
+        for sentence in left_out(self._tagged, absent):
+            tally.gap(sentence)
         for position, of_node in pages.items():
             if of_node.no_instant:
                 tally.records += of_node.no_instant

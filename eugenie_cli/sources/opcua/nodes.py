@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from asyncua import ua
@@ -92,3 +92,8 @@ def refused_nodes(source: OpcuaSettings, tagged: Sequence[Tagged], absent: dict[
         f"source {source.name}: {'; '.join(shown)}{more}",
         "correct these tags, or set `missing: skip` of the source to import the others without them",
     )
+
+
+def left_out(tagged: Sequence[Tagged], absent: Mapping[int, str]) -> Iterator[str]:
+    """Sentences about nodes that may be missing. `absent`: why, by position."""
+    return (f"{tagged[position].address.text} is left out: {why}" for position, why in absent.items())

@@ -23,13 +23,13 @@ from eugenie_cli.sources.live import Sink
 from eugenie_cli.sources.opcua.connection import Connection
 from eugenie_cli.sources.opcua.decode import Values
 from eugenie_cli.sources.opcua.history_reader import HistoryReader
-from eugenie_cli.sources.opcua.nodes import find_nodes, refused_nodes, tagged_nodes
+from eugenie_cli.sources.opcua.nodes import find_nodes, left_out, refused_nodes, tagged_nodes
 from eugenie_cli.sources.opcua.pages import NO_VALUE, OF_CODE
 from eugenie_cli.sources.opcua.publishing import Subscription, monitored_items
 from eugenie_cli.sources.opcua.readings import Converter
 from eugenie_cli.sources.opcua.settings import OpcuaSettings
 from eugenie_cli.sources.windows.pace import Pace
-from eugenie_cli.sources.windows.reader import Span
+from eugenie_cli.sources.windows.reader import Span, attempted
 from eugenie_cli.sources.windows.spans import SpanWidth
 
 REQUEST_S = 30.0  # for a request other than a publication: creating 10,000 items takes seconds
@@ -49,7 +49,8 @@ class Subscriber:
         self._tagged = tagged_nodes(source, site)
         self._series = tuple(node.series for node in self._tagged)
         self._connection = Connection(source, site, REQUEST_S)
-        self._history = HistoryReader(source, site) if source.bridge.backfill else None
+        of_history = source.model_copy(update={"missing": "skip"})  # a node that is subscribed to may have none
+        self._history = HistoryReader(of_history, site) if source.bridge.backfill else None
         self._convert = Converter(source)
         self._last_ts = np.zeros(len(self._tagged), np.int64)
         self._last_value = np.full(len(self._tagged), np.nan)
@@ -97,7 +98,11 @@ class Subscriber:
             absent.update(await monitored_items(subscription, found.ids))
             if absent and self._source.missing == "refuse":
                 raise refused_nodes(self._source, self._tagged, absent)
-            sink.say(f"{self._source.endpoint}: subscribed to {len(found.ids) - len(absent):,} nodes")
+            sink.say(f"{self._source.endpoint}: subscribed to {len(self._tagged) - len(absent):,} nodes")
+            lacking = Tally()
+            for sentence in left_out(self._tagged, absent):
+                lacking.gap(sentence)
+            sink.put(Batch.of(()), lacking)
             if safe_ms and self._history is not None:
                 span = Span(max(0, safe_ms - BEFORE_MS), _now_ms() + AHEAD_MS)
                 self._behind += 1
@@ -155,7 +160,7 @@ class Subscriber:
         after = dict(zip(self._series, last_ts.tolist(), strict=True))
         tally, pace = Tally(), Pace(self._source.pace)
         try:
-            for _, batches in SpanWidth(PIECE_MS).read(span, lambda piece: [*history.read(piece, tally, pace)]):
+            for _, batches in SpanWidth(PIECE_MS).read(span, lambda piece: attempted(history, piece, tally, pace)):
                 for batch in batches:
                     limits = np.array([after[series] for series in batch.series], np.int64)
                     new = batch.ts > limits[batch.index] if len(batch.series) else np.zeros(0, bool)

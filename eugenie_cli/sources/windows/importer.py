@@ -21,7 +21,7 @@ from eugenie_cli.sources.interface import SourceItem, Tally
 from eugenie_cli.sources.windows.browsing import Browsable, Browsed
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.plan import planned, span_of, within_span
-from eugenie_cli.sources.windows.reader import Span, Surveyor, WindowReader
+from eugenie_cli.sources.windows.reader import Span, Surveyor, WindowReader, attempted
 from eugenie_cli.sources.windows.spans import SpanWidth
 
 
@@ -83,9 +83,8 @@ class WindowImporter:
         share = item.size / window.width_ms
 
         def fetch(span: Span) -> list[Batch]:
-            spans = Tally()  # of this attempt alone: a span may be read several times
             try:
-                batches = list(self._reader.read(span, spans, self._pace))
+                return attempted(self._reader, span, tally, self._pace)
             except TransientError as error:
                 # repeated as often as `retries` says: it will not work for other windows either
                 raise SourceDownError(within_span(error.reason, span), error.hint, error.exit_code) from error
@@ -93,8 +92,6 @@ class WindowImporter:
                 raise
             except EugenieError as error:
                 raise EugenieError(within_span(error.reason, span), error.hint, error.exit_code) from error
-            tally.add(spans)
-            return batches
 
         held = self._held.get(item.key)
         partly = False

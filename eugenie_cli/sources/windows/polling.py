@@ -23,7 +23,7 @@ from eugenie_cli.sources.failures import TransientError
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.live import LiveSource, Sink
 from eugenie_cli.sources.windows.pace import Pace
-from eugenie_cli.sources.windows.reader import Span, WindowReader
+from eugenie_cli.sources.windows.reader import Span, WindowReader, attempted
 from eugenie_cli.sources.windows.seen_rows import SeenRows
 from eugenie_cli.sources.windows.spans import SpanWidth
 
@@ -104,10 +104,7 @@ class Poller:
 
         def fetch(span: Span) -> list[Any]:
             self._rows.undo()
-            spans = Tally()  # of this attempt alone: a span may be read several times
-            batches = list(self._reader.read(span, spans, pace))
-            tally.add(spans)
-            return batches
+            return attempted(self._reader, span, tally, pace)
 
         for _, batches in self._width.read(Span(max(0, first), now_ms + AHEAD_MS), fetch):
             for batch in batches:

@@ -44,6 +44,14 @@ class WindowReader(Protocol):
         """Close connections. Called once, after the last span."""
 
 
+def attempted(reader: WindowReader, span: Span, tally: Tally, pace: Pace) -> list[Batch]:
+    """The readings of a span, counted in `tally` only if it was read to its end: it may be read again, or be halved."""
+    own = Tally()
+    batches = list(reader.read(span, own, pace))
+    tally.add(own)
+    return batches
+
+
 @runtime_checkable
 class Surveyor(Protocol):
     """A `WindowReader` that can tell which records no window contains."""
