@@ -24,25 +24,29 @@ def browse_series(
         found: dict[str, tuple[Mapping[str, str], dict[str, int]]] = {}
         for what in ("count", "first", "last"):
             for series in query(aggregate(source, measurement, name, what)):
-                shown = _shown(measurement, name, series.tags)
+                shown = shown_series(measurement, name, series.tags)
                 if not series.values or not matches(pattern, shown):
                     continue
                 at, value = series.values[0][:2]
                 _, known = found.setdefault(shown, (series.tags, {}))
                 known[what] = int(value) if what == "count" else int(at) // MS
         for shown, (tags, known) in found.items():
-            record = {**tags, "measurement": measurement, "field": name, "time": ""}
-            sensor = _sensor(mapping, record, source.records, router)
+            sensor = series_sensor(source, mapping, router, {**tags, "measurement": measurement, "field": name})
             yield Browsed(shown, sensor, None, known.get("count"), known.get("first"), known.get("last"))
 
 
-def _sensor(mapping: Mapping[str, Any], record: Mapping[str, str], records: str, router: Router) -> str | None:
-    """The sensor of a record, as far as names decide it. Of points, each field of a wide mapping is a sensor or tag."""
+def series_sensor(
+    source: InfluxSettings, mapping: Mapping[str, Any], router: Router, record: Mapping[str, str]
+) -> str | None:
+    """The sensor to which a field of a series leads, as far as names decide it; of a wide mapping the field names it.
+
+    `record`: `measurement`, `field` and the series' tags.
+    """
     asset, sensor, tag = (_named(mapping.get(part), record) for part in ("asset", "sensor", "tag"))
     if mapping["shape"] == "wide":
         return sensor_of(router, asset, None, record["field"])
     value = (mapping.get("value") or {}).get("path")
-    if records == "point" and record["field"] not in (value if isinstance(value, list) else [value]):
+    if source.records == "point" and record["field"] not in (value if isinstance(value, list) else [value]):
         return None
     return sensor_of(router, asset, sensor, tag)
 
@@ -52,6 +56,6 @@ def _named(part: Mapping[str, Any] | None, record: Mapping[str, str]) -> str | N
     return record.get(path) if isinstance(path, str) else (part or {}).get("const")
 
 
-def _shown(measurement: str, name: str, tags: Mapping[str, str]) -> str:
+def shown_series(measurement: str, name: str, tags: Mapping[str, str]) -> str:
     """`pumps flow unit=pump-1`."""
     return " ".join([measurement, name, *(f"{tag}={value}" for tag, value in sorted(tags.items()) if value)])

@@ -14,13 +14,14 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.names import listed
 from eugenie_cli.sources.failures import SourceDownError, TooMuchError
+from eugenie_cli.sources.influxdb.browse import series_sensor, shown_series
 from eugenie_cli.sources.influxdb.flight import FlightQueries
 from eugenie_cli.sources.influxdb.points import TIME
 from eugenie_cli.sources.influxdb.query import MS
 from eugenie_cli.sources.influxdb.records import Records
 from eugenie_cli.sources.influxdb.settings import InfluxSettings
 from eugenie_cli.sources.interface import Tally
-from eugenie_cli.sources.windows.browsing import Browsed, matches, sensor_of
+from eugenie_cli.sources.windows.browsing import Browsed, matches
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
 
@@ -62,12 +63,12 @@ class InfluxSqlReader:
             for name in self._fields(measurement):
                 for row in self._extents(measurement, name, tags, pace):
                     named = {tag: str(row[tag]) for tag in tags if row[tag]}
-                    shown = " ".join([measurement, name, *(f"{tag}={value}" for tag, value in sorted(named.items()))])
+                    shown = shown_series(measurement, name, named)
                     if matches(pattern, shown):
                         record = {**named, "measurement": measurement, "field": name}
-                        parts = (_named(mapping.get(part), record) for part in ("asset", "sensor", "tag"))
+                        sensor = series_sensor(self._source, mapping, self._records.router, record)
                         bounds = (row["first_time"] // MS, row["last_time"] // MS)
-                        yield Browsed(shown, sensor_of(self._records.router, *parts), None, row["n"], *bounds)
+                        yield Browsed(shown, sensor, None, row["n"], *bounds)
 
     def close(self) -> None:
         self._flight.close()
@@ -144,11 +145,6 @@ class InfluxSqlReader:
             named = {name: block.column(name) for name in (*tags, "n")}
             rows += pa.RecordBatch.from_pydict({**named, **instants}).to_pylist()
         return [row for row in rows if row["n"]]
-
-
-def _named(part: Mapping[str, Any] | None, record: Mapping[str, str]) -> str | None:
-    path = (part or {}).get("path")
-    return record.get(path) if isinstance(path, str) else (part or {}).get("const")
 
 
 def _utc(column: pa.Array) -> pa.Array:
