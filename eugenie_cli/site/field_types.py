@@ -6,6 +6,7 @@ import difflib
 import re
 from datetime import datetime, timezone
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -157,6 +158,23 @@ Label = Annotated[
     StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"),
     BeforeValidator(on_one_line),
 ]
+
+
+def _http_url(given: str) -> str:
+    if not given.startswith(("http://", "https://")):
+        raise ValueError("must begin with https:// or http://")
+    try:
+        split = urlsplit(given)
+        _ = split.port  # raises for one that is no number
+    except ValueError:  # its words may quote a part of a password
+        raise ValueError("is not an address such as https://host:443/path") from None
+    if not split.hostname:
+        raise ValueError("names no host")
+    return given
+
+
+# The address of a server of HTTP.
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 # A text in place of a value. A number, which YAML parses as such, becomes its shortest text.
 StatusText = Annotated[
     str,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
-from eugenie_cli.site.field_types import Label
+from eugenie_cli.site.field_types import HttpUrl, Label
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.site.source_types import SourceType
 from eugenie_cli.site.source_windows import WindowSettings
@@ -22,7 +22,7 @@ class InfluxSettings(WindowSettings):
     """Series of an InfluxDB database, or of a bucket of release 2 that can be queried as one."""
 
     type: Literal["influxdb"]
-    url: str = Field(description="http://host:8086 or https://...")
+    url: HttpUrl = Field(description="http://host:8086 or https://...")
     version: Annotated[Literal[1, 2, 3], BeforeValidator(lambda given: _NUMBERS.get(given, given))] = Field(
         1,
         description="3: queries are SQL over Arrow Flight; default: InfluxQL over HTTP, which all releases understand",
@@ -42,13 +42,6 @@ class InfluxSettings(WindowSettings):
         " or a point (time, measurement, the tags, and a column for each field)",
     )
     readings: ReadingsMapping
-
-    @field_validator("url")
-    @classmethod
-    def _is_http(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return url
 
     @field_validator("readings", mode="before")
     @classmethod
@@ -71,6 +64,8 @@ class InfluxSettings(WindowSettings):
     def _one_login(self) -> Self:
         if self.token is not None and self.username is not None:
             raise ValueError("`token` conflicts with `username`: give only one of them")
+        if self.password is not None and self.username is None:
+            raise ValueError("`password` requires `username`")
         return self
 
 

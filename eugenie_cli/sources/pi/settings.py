@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
-from eugenie_cli.site.field_types import Label, Name
+from eugenie_cli.site.field_types import HttpUrl, Label, Name
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.site.source_types import SourceType
 from eugenie_cli.site.source_windows import WindowSettings
@@ -19,7 +19,7 @@ class PiSettings(WindowSettings):
     """A PI Data Archive behind a PI Web API. The tags of the site's assets are the names of its points."""
 
     type: Literal["pi"]
-    url: str = Field(description="https://host/piwebapi")
+    url: HttpUrl = Field(description="https://host/piwebapi")
     server: Label = Field(description="name of the PI Data Archive")
     username: str | None = Field(None, description="of basic authentication; default: Kerberos, as the current user")
     password: SecretStr | None = None
@@ -43,13 +43,6 @@ class PiSettings(WindowSettings):
         description="of records with time, tag, value (a number, or the name of a state), code (of a state), good and"
         " questionable",
     )
-
-    @field_validator("url")
-    @classmethod
-    def _is_http(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("must begin with https:// or http://")
-        return url
 
     @field_validator("point")
     @classmethod

@@ -37,6 +37,9 @@ PUMPS = points(
 )
 
 
+WIDE = {"records": "point", "readings": {"shape": "wide", "asset": {"path": "unit"}, "ignore": ["measurement"]}}
+
+
 @pytest.fixture(scope="module")
 def server():
     with flight_influx({"pumps": PUMPS}) as running:
@@ -65,7 +68,7 @@ def clock(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
-    [{}, {"records": "point", "readings": {"shape": "wide", "asset": {"path": "unit"}, "ignore": ["measurement"]}}],
+    [{}, WIDE],
     ids=["field", "point"],
 )
 def test_every_value_is_imported(server, tmp_path, more):
@@ -109,8 +112,9 @@ def test_what_is_wrong_is_named(server, tmp_path, changed, words):
     assert TOKEN not in said and "wrong-token" not in said
 
 
-def test_series_are_listed(server, tmp_path):
-    found = browse_source(site_of(tmp_path, server[1]), "s", "pumps flow *")
+@pytest.mark.parametrize("more", [{}, WIDE], ids=["field", "point"])
+def test_series_are_listed(server, tmp_path, more):
+    found = browse_source(site_of(tmp_path, server[1], **more), "s", "pumps flow *")
     last = START + ((COUNT - 1) * (STEP * 1_000_000 + 7)) // 1_000_000
     count = COUNT - len(range(0, COUNT, 7))
     assert found == [
@@ -120,8 +124,13 @@ def test_series_are_listed(server, tmp_path):
 
 @pytest.mark.parametrize(
     ("changed", "words"),
-    [({"policy": "year"}, "no retention policies"), ({"token": None, "username": "u"}, "takes a `token`")],
+    [
+        ({"policy": "year"}, "no retention policies"),
+        ({"token": None, "username": "u"}, "takes a `token`"),
+        ({"url": "http://influx:8o86"}, "not an address"),
+        ({"token": None, "version": 1, "password": "word"}, "`password` requires `username`"),
+    ],
 )
-def test_settings_of_other_releases_are_refused(tmp_path, changed, words):
+def test_settings_that_cannot_be_are_refused(tmp_path, changed, words):
     with pytest.raises(ValidationError, match=words):
         site_of(tmp_path, "http://127.0.0.1:1", **changed)

@@ -138,6 +138,9 @@ def test_points_that_are_missing_may_be_skipped(held):
     ("changed", "words"),
     [
         ({"url": "pi.plant"}, "must begin with https"),
+        ({"url": "https:///piwebapi"}, "names no host"),
+        ({"url": "https://pi:44x/piwebapi"}, "not an address such as https://host"),
+        ({"url": "https://[::1/piwebapi"}, "not an address such as https://host"),
         ({"point": "PT"}, "must contain {tag}"),
         ({"password": None}, "belong together"),
         ({"readings": {"value": {"scale": "x"}}}, "scale"),
