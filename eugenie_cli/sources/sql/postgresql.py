@@ -124,13 +124,7 @@ _PREFIXES = (
 
 def _said(text: str) -> str:
     """The server's or the library's own words."""
-    for before in (
-        "Failed to connect: ",
-        "Failed to prepare query: ",
-        "could not begin COPY: ",
-        "[PGRES_FATAL_ERROR]: ",
-        "[libpq] ",
-    ):
+    for before in _PREFIXES:
         _, found, rest = text.partition(before)
         text = rest if found else text
     return text.partition(" SQLSTATE:")[0].rstrip(". \n")
