@@ -8,8 +8,9 @@ from typing import Any
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.members import MISSING, Record, member, text_of, unreadable_text
 from eugenie_cli.readings.reading import Rejected
+from eugenie_cli.readings.stated import compile_ts
 from eugenie_cli.readings.timestamp_parts import nanos_path, parts_in, seconds_text
-from eugenie_cli.readings.timestamps import JOINER, TimeRule, ToInstant, compile_instant
+from eugenie_cli.readings.timestamps import JOINER, ToInstant, compile_instant
 from eugenie_cli.readings.typed_values import TypedValue
 
 
@@ -70,7 +71,7 @@ class InstantOfRecord:
         self._ts: Mapping[str, Any] = mapping.get("ts") or {"path": "ts"}
         self._paths = [{"path": path} for path in self._ts.get("paths") or ()]
         self._parts = parts
-        self._read = compile_instant(*TimeRule.of(self._ts, timezone))
+        self._read = compile_ts(self._ts, timezone)
         self._read_own, self._read_seconds = compile_instant(), compile_instant("s")
         is_csv = mapping.get("format") == "csv"
         self._nanos = None if is_csv or self._paths else nanos_path(self._ts)

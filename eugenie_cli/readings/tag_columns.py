@@ -54,9 +54,9 @@ class TagColumns:
         self._repeat = tuple(columns.get("repeat") or ())
         self._value = columns.get("value") or TAG
         self._companions = {kind: columns[kind] for kind in ("ts", "quality") if columns.get(kind)}
-        shared = [
-            part for part in ("ts", "asset", "quality") if part not in self._companions and part not in self._repeat
-        ]
+        self._optional = frozenset(columns.get("optional") or ())
+        own = {*self._companions, *self._repeat} - self._optional
+        shared = [part for part in ("ts", "asset", "quality") if part not in own]
         self.shared = frozenset(path for part in shared for path in paths_of(mapping.get(part)))
         """The columns of the parts that all tags of a record share."""
         self.of = lru_cache(REMEMBERED)(self._of)
@@ -71,12 +71,13 @@ class TagColumns:
         names = tuple(name for name in names if name not in self._other and name not in self.shared)
         if self._repeat:
             return tuple(self._groups(names))
-        companions = self._of_other_columns(names)
+        companions, present = self._of_other_columns(names), frozenset(names)
         found = []
         for name in names:
             tag = tag_in(name, self._value)
             if tag is not None and name not in companions:
                 own = {kind: pattern.replace(TAG, tag) for kind, pattern in self._companions.items()}
+                own = {kind: column for kind, column in own.items() if column in present or kind not in self._optional}
                 found.append(Measurement(name, tag.strip(), None, **own))
         return tuple(found)
 

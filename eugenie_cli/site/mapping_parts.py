@@ -88,8 +88,27 @@ class Part(Section):
 
 Unit = Literal[
     "iso", "s", "ms", "us", "ns", "excel", "wincc", "excel1904", "filetime", "ticks", "labview", "gps", "matlab",
-    "julian", "mjd",
+    "julian", "mjd", "min", "h", "d", "duration",
 ]  # fmt: skip
+
+
+class StatedOnce(Section):
+    """What a file states once for all of its instants: in its name, or in a line above its table; or a constant."""
+
+    file: Label | None = Field(
+        None,
+        description="a pattern over the file's name with {date} or {start} in it, e.g. 'log_{date}'; {*} is any text",
+    )
+    line: Annotated[tuple[Label, ...] | None, BeforeValidator(lambda t: (t,) if isinstance(t, str) else t)] = Field(
+        None, min_length=1, max_length=4, description="the text with which a line above the table begins, or several"
+    )
+    const: Label | None = None
+    format: str | None = Field(None, description="of the text, such as %d.%m.%Y; default: ISO 8601")
+
+    @property
+    def ways(self) -> list[str]:
+        """The settings that say where it is: one of them is given."""
+        return [way for way in ("file", "line", "const") if getattr(self, way) is not None]
 
 
 class TimePart(Part):
@@ -109,13 +128,18 @@ class TimePart(Part):
         description="iso: text; s to ns: since 1970; excel: days since 1899-12-30, excel1904: since 1904, both in local"
         " time; wincc: millionths of such a day (`Time_ms`); filetime: 100 ns since 1601, UTC (Windows); ticks: 100 ns"
         " since the year 1 (.NET; needs `timezone`); labview: seconds since 1904, UTC; gps: seconds since 1980-01-06"
-        " with leap seconds; matlab: days since the year 0, local time; julian, mjd: Julian day numbers, UTC",
+        " with leap seconds; matlab: days since the year 0, local time; julian, mjd: Julian day numbers, UTC; with"
+        " `start`: s to ns, min, h, d, or duration (26:30:00) since then",
     )
     format: Annotated[
         str | None,
         WithJsonSchema(_text_or_list("such as %d.%m.%Y %H:%M:%S or %m/%d/%Y %I:%M:%S %p; a list if there are several")),
     ] = Field(None, description="such as %d.%m.%Y %H:%M:%S or %m/%d/%Y %I:%M:%S %p; a list if there are several")
     formats: tuple[str, ...] = Field((), description="set by a list at `format`")
+    date: StatedOnce | None = Field(
+        None, description="the date of times of day without one: that of the first row; rows may pass midnight"
+    )
+    start: StatedOnce | None = Field(None, description="the instant since which numbers or durations count")
     fraction: Literal["s", "ms", "us", "ns"] = Field(
         "ms",
         description="what the last of several columns counts that neither format nor unit reads; s: a fraction of a"

@@ -10,7 +10,7 @@ from eugenie_cli.site.base import Section
 from eugenie_cli.site.field_types import Label
 from eugenie_cli.site.mapping_parts import WAYS, Part, QualityPart, TimePart, ValuePart
 
-_UNUSED: dict[str, Any] = {"base64": False, "columns": None, "case": "exact"}
+_UNUSED: dict[str, Any] = {"base64": False, "columns": None, "case": "exact", "fill": []}
 """The same for settings of the mapping itself."""
 
 
@@ -29,6 +29,16 @@ class TagColumns(Section):
         (),
         description="groups of columns by place: [ts, value], with the tag in the header of one of them; [tag, value]",
     )
+
+    optional: tuple[Literal["quality"], ...] = Field(
+        (), description="[quality]: a tag may lack such a column, and has then the quality of its record, if any"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_optional(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As for parts."""
+        dumped: dict[str, Any] = dump(self)
+        return {key: value for key, value in dumped.items() if key != "optional" or value}
 
     def has(self, part: str) -> bool:
         """Whether each tag has a column of its own for a part: ts or quality."""
@@ -72,6 +82,9 @@ class ReadingsMapping(Section):
     quality: QualityPart | None = None
     ignore: tuple[Label, ...] = Field((), description="wide: columns that are not sensors, e.g. labels")
     columns: TagColumns | None = Field(None, description="wide: columns for the timestamp or quality of each tag")
+    fill: tuple[Label, ...] = Field(
+        (), description="tables: columns whose empty cells repeat the cell above, e.g. [Date], as reports write them"
+    )
     case: Literal["exact", "ignore"] = Field(
         "exact", description="ignore: sensors and tags match without regard to case, as PI's tags do"
     )
@@ -90,7 +103,8 @@ class ReadingsMapping(Section):
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """As for parts."""
         dumped: dict[str, Any] = dump(self)
-        return {key: value for key, value in dumped.items() if value != _UNUSED.get(key, dumped)}
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in dumped.items()}
+        return {key: value for key, value in dumped.items() if plain[key] != _UNUSED.get(key, dumped)}
 
     @model_validator(mode="before")
     @classmethod

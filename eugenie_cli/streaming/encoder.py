@@ -136,7 +136,7 @@ def _without_inverse(mapping: Mapping[str, Any]) -> Iterator[str]:
     """Settings under which some readings have no message, although others of the same sensor have one."""
     value, ts = mapping["value"], mapping["ts"]
     yield from (f"value.{name}" for name in ("scale", "offset", "map", "bad", "strip", "units") if name in value)
-    yield from (f"ts.{name}" for name in ("ambiguous",) if name in ts)
+    yield from (f"ts.{name}" for name in ("ambiguous", "start") if name in ts)
 
 
 def _put(record: dict[str, Any], part: Mapping[str, Any] | None, value: Any) -> None:

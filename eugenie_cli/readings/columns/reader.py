@@ -29,6 +29,7 @@ from eugenie_cli.readings.kafka_record import Members, bind_record, enclosing
 from eugenie_cli.readings.mapping import PARTS
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Rejected
+from eugenie_cli.readings.stated import start_of
 from eugenie_cli.readings.timestamps import TimeRule
 
 
@@ -90,6 +91,8 @@ class _Reader:
         mapping, self._enclose = bound, enclosing(bound)
         self._decode = compile_decoder(mapping, schema_of)
         ts = mapping.get("ts") or {"path": "ts"}
+        if start_of(ts, timezone) is not None:
+            self._is_of_several, ts = True, {"path": ts["path"]}
         self._instants = Instants(*TimeRule.of(ts, timezone))
         self._places = Places(place_of)
         self._qualities = Qualities(mapping.get("quality"))

@@ -45,6 +45,8 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool, of_kafka: bool = F
     for name in ("ts", "quality"):
         if mapping.columns is not None and mapping.columns.has(name):
             part = parts.pop(name)
+            if name in mapping.columns.optional:
+                continue  # of tags without such a column
             if part is not None and part.path is not None and name in mapping.model_fields_set:
                 yield (name, "path"), f"conflicts with columns: each tag has a column of its own for {name}"
     if mapping.shape == "long" or any(getattr(mapping.value, way) is not None for way in WAYS):
@@ -53,11 +55,20 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool, of_kafka: bool = F
         if part is not None:
             yield from _one_way(name, part, of_file)
             yield from _of_record(name, part) if of_kafka else _without_record(name, part, of_file)
-    yield from check_time(mapping.ts, of_kafka=of_kafka)
+    yield from check_time(mapping.ts, of_file=of_file, of_kafka=of_kafka)
+    if mapping.ts.date is not None and not (of_file and mapping.format == "csv"):
+        yield (
+            ("ts", "date"),
+            "is for tables in files, whose rows are in order: use `path: [date, time]`",
+        )
+    elif mapping.ts.date is not None and mapping.columns is not None and mapping.columns.has("ts"):
+        yield ("ts", "date"), "is for tables with one column of times: give each tag a source of its own"
     yield from _value(mapping.value)
     yield from _quality(mapping.quality)
     yield from _tag_columns(mapping)
     yield from _payload_alone(mapping)
+    if mapping.fill and not (of_file and mapping.format == "csv"):
+        yield ("fill",), "is for tables in files: a message has no row above it"
     yield from _of_files(mapping) if of_file else _of_messages(mapping)
     yield from _long(mapping) if mapping.shape == "long" else _wide(mapping)
 
@@ -113,7 +124,7 @@ def _of_record(name: str, part: Part) -> Iterator[tuple[Path, str]]:
     if part.header is not None and name == "value":
         yield (name, "header"), "a value is in the payload: use path, or record: value"
     if isinstance(part, TimePart) and part.record == "timestamp":
-        for key in ("unit", "format", "timezone", "ambiguous"):
+        for key in ("unit", "format", "timezone", "ambiguous", "start"):
             if key in part.model_fields_set:
                 yield (name, key), "is for text and numbers: the record's timestamp is an instant"
 
@@ -169,6 +180,9 @@ def _tag_columns(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
         return
     if mapping.shape != "wide":
         yield ("columns",), "is for wide records: set `shape: wide`"
+    for kind in columns.optional:
+        if getattr(columns, kind) is None:
+            yield ("columns", "optional"), f"is for columns by name: give {kind}, such as {TAG}_{kind.upper()}"
     if columns.repeat:
         for name in ("value", "ts", "quality"):
             if name in columns.model_fields_set and getattr(columns, name) is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from eugenie_cli.readings.format_check import problems
 from eugenie_cli.readings.number_units import DAYS, LOCAL_UNITS
+from eugenie_cli.site.checks.stated import check_stated, times_of_day
 from eugenie_cli.site.diagnostics import Path
 from eugenie_cli.site.mapping_parts import TimePart
 
@@ -14,13 +15,13 @@ _FRACTION_NAMES = re.compile(r"(?:^|[\W_])(u|µ|n|micro|nano)(?:s|sec|second)s?(
 _FRACTION_ALONE = re.compile(r"\s%f$")
 
 
-def check_time(ts: TimePart, *, of_kafka: bool) -> Iterator[tuple[Path, str]]:
-    """Problems of the part `ts`: (path inside the mapping, message). `of_kafka`: for the stream."""
+def check_time(ts: TimePart, *, of_file: bool, of_kafka: bool) -> Iterator[tuple[Path, str]]:
+    """Problems of the part `ts`: (path inside the mapping, message). Arguments: as for `check_mapping`."""
     if ts.format is not None and ts.unit != "iso":
         yield ("ts", "format"), f"a number in {ts.unit} has no format: give format or unit, not both"
     else:
         for format in ts.all_formats:
-            for problem in problems(format):
+            for problem in problems(format) if ts.date is None else times_of_day(format):
                 yield ("ts", "format"), f"{format!r}: {problem}" if ts.formats else problem
     if len(set(ts.formats)) < len(ts.formats):
         yield ("ts", "format"), "contains a format twice"
@@ -29,13 +30,14 @@ def check_time(ts: TimePart, *, of_kafka: bool) -> Iterator[tuple[Path, str]]:
             ("ts", "ambiguous"),
             "order is for imports: messages may arrive in any order; use first or second, or have the gateway send UTC",
         )
-    if ts.ambiguous != "reject" and (ts.unit not in LOCAL_UNITS or ts.record is not None):
+    if ts.ambiguous != "reject" and (ts.unit not in LOCAL_UNITS or ts.record is not None or ts.start):
         yield ("ts", "ambiguous"), "is for local times: this instant has no time zone"
     if ts.unit == "ticks" and ts.timezone is None:
         yield ("ts", "unit"), "ticks may count UTC or local time: write `timezone: UTC`, or the zone"
     if ts.paths and not ts.all_formats and ts.unit not in ("iso", "s", *DAYS):
         yield ("ts", "path"), f"a number in {ts.unit} is one column: several need unit s, excel, or text"
     yield from _fraction(ts)
+    yield from check_stated(ts, of_file=of_file)
     for format in ts.all_formats if ts.paths else ():
         if _FRACTION_ALONE.search(format):
             yield (

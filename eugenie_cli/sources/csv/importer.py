@@ -22,6 +22,7 @@ from eugenie_cli.sources.files.finding import state_of, status_of
 from eugenie_cli.sources.files.importer import FileImporter
 from eugenie_cli.sources.files.opening import opened_between
 from eugenie_cli.sources.interface import SourceItem, Tally
+from eugenie_cli.sources.records.unclear_days import UnclearDaysError
 
 if TYPE_CHECKING:  # what reads files takes a while to import, and is not needed if no file has changed
     from eugenie_cli.sources.csv.lines import Decoder
@@ -87,6 +88,8 @@ class CsvImporter(FileImporter):
     def _in_words(self, path: Path) -> Iterator[None]:
         try:
             yield
+        except UnclearDaysError as error:
+            raise error.of_file(printable(str(path))) from error
         except UnicodeError as error:  # raised by codecs that cannot replace damaged text, such as idna
             raise EugenieError(
                 f"{printable(str(path))} cannot be read as {self._encoding(path)} text: {printable(str(error), 200)}",
@@ -133,6 +136,9 @@ class CsvImporter(FileImporter):
         return self._encodings[path]
 
     def _may_grow(self, path: Path) -> bool:
+        readings = self._source.readings
+        if readings.ts.date is not None or readings.fill:  # a row depends on those before it
+            return False
         try:
             return may_grow(path, self._encoding(path))
         except (LookupError, UnicodeError):  # reading the file raises the error

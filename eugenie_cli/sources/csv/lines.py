@@ -50,7 +50,7 @@ class Block:
     joined: dict[int, int] = field(default_factory=dict)
 
     @cached_property
-    def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(first line, last line) of each row, without blank lines."""
         starts = line_starts(self.data)
         codes = np.frombuffer(self.data, np.uint8)
@@ -64,7 +64,7 @@ class Block:
 
     def offset(self, row: int) -> int:
         """Where row number `row` (from 0) begins in `data`."""
-        return int(line_starts(self.data)[int(self._rows[0][row]) - self.first])
+        return int(line_starts(self.data)[int(self.rows[0][row]) - self.first])
 
     def part(self, start: int, end: int) -> Block:
         """The rows in `data[start:end]`."""
@@ -80,7 +80,7 @@ class Block:
 
     def place(self, row: int) -> tuple[int, str]:
         """(the first line of row number `row` (from 0), all its lines: `7` or `7-9`)."""
-        line, last = int(self._rows[0][row]), int(self._rows[1][row])
+        line, last = int(self.rows[0][row]), int(self.rows[1][row])
         return line, str(line) if line == last else f"{line}-{last}"
 
 

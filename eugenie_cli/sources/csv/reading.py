@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import pyarrow as pa
 
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.readings.reject_reasons import MISSING_FIELD
@@ -18,8 +20,10 @@ from eugenie_cli.sources.csv.headers import Header, HeaderReader
 from eugenie_cli.sources.csv.lines import Block, Decoder, Format, Framer, Refused
 from eugenie_cli.sources.csv.quotes import QuoteRules
 from eugenie_cli.sources.csv.rejected_rows import BlockRead, Rejections
+from eugenie_cli.sources.csv.sections import Sections
 from eugenie_cli.sources.csv.tables import Context, Table
 from eugenie_cli.sources.csv.unread_lines import ANNOTATIONS, UnreadLines
+from eugenie_cli.sources.files.stated import bind_lines
 from eugenie_cli.sources.interface import Tally
 
 LOOKED_AT = 100  # lines above the readings, the last ones
@@ -48,13 +52,29 @@ class FileReading:
         head = head if separated is None else separated(head)
         rules = QuoteRules(source.separator)
         self._annotated = ANNOTATIONS.match(head) is not None
-        unread = UnreadLines(source.table, rules, annotated=self._annotated, tabbed=separated is not None)
+        self._sections = Sections.of(self._context)
+        unread = UnreadLines(
+            source.table,
+            rules,
+            annotated=self._annotated,
+            tabbed=separated is not None,
+            kept=None if self._sections is None else self._sections.begin,
+        )
         self._format = Format(rules, self._decoder.encoding, self._decoder, unread, separated)
         self._headers = HeaderReader(self._context.where, source, self._format)
         header = self._headers.read(head)
-        self._table = self._first = self._below(header)
         self._above, self._below_header = head[: header.end], head[header.end :]
+        self._context = self._stated()
+        self._table = self._first = self._below(header)
         return head[header.end :], header.lines
+
+    def _stated(self) -> Context:
+        """The context with what the lines above the readings state. Raises EugenieError."""
+        context = self._context
+        if self._sections is None:
+            return context
+        lines = self._above.decode("utf-8", "replace").splitlines()
+        return replace(context, mapping=bind_lines(context.mapping, lines, context.where, context.timezone))
 
     def check_above(self) -> None:
         """Refuse lines above the readings that read as rows: `table` leaves out too much."""
@@ -89,9 +109,9 @@ class FileReading:
         """
         self._framer = Framer(self._format, lambda fields: self._table.reader.is_row(fields))
         for block in self._framer.blocks(read, rest, lines + 1):
-            yield from self._read(block)
-        for table in self._tables.values():
-            table.notes.report(self._tally)
+            for part in (block,) if self._sections is None else self._in_sections(block, self._sections):
+                yield from self._read(part)
+        self._report_notes()
 
     @property
     def header(self) -> str:
@@ -107,12 +127,20 @@ class FileReading:
         return None if again else self._framer.lines
 
     def _read(self, block: Block) -> Iterator[Batch]:
+        so_far = self._table.so_far()
         read, batch, others = self._table.read(block)
         if not others:
             self._table.notes.inspect(read.records)
             self._rejections.add(read, self._table.reader)
             yield batch
             return
+        if self._context.mapping["ts"].get("date"):
+            where = f"{self._context.where}:{block.rows[0][others[0]]}"
+            raise EugenieError(
+                f"{where}: another header, and the date of the rows below it is not known",
+                hint="divide the file above each header",
+            )
+        self._table.go_back(so_far)
         starts = [0, *(block.offset(row) for row in others), len(block.data)]
         for number, (start, end) in enumerate(itertools.pairwise(starts)):
             part = block.part(start, end)
@@ -121,6 +149,20 @@ class FileReading:
                 self._table = self._below(header)
                 part = part.part(header.end, len(part.data))
             yield from self._read(part)
+
+    def _in_sections(self, block: Block, sections: Sections) -> Iterator[Block]:
+        """The parts of a block, below lines that state another date or start."""
+        for part, line in sections.divided(block):
+            if line is not None:
+                self._context = sections.restated(self._context, line, part.first - 1)
+                self._report_notes()
+                self._tables.clear()
+                self._table = self._below(self._table.header)
+            yield part
+
+    def _report_notes(self) -> None:
+        for table in self._tables.values():
+            table.notes.report(self._tally)
 
     def _below(self, header: Header) -> Table:
         """The table below a header: the same one for the same columns."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.readings.routing import Router
+from eugenie_cli.sources.csv.grouped_numbers import GroupedNumbers
 from eugenie_cli.sources.csv.header_advice import needed_columns
 from eugenie_cli.sources.csv.headers import Header
 from eugenie_cli.sources.csv.lines import Block
 from eugenie_cli.sources.csv.number_blocks import NumberBlocks
 from eugenie_cli.sources.csv.odd_rows import OddRowFinder
 from eugenie_cli.sources.csv.parsing import BlockParser
-from eugenie_cli.sources.csv.rejected_rows import BlockRead, rows_of
+from eugenie_cli.sources.csv.rejected_rows import BlockRead, Ragged, rows_of
 from eugenie_cli.sources.csv.settings import CsvSettings
 from eugenie_cli.sources.records.companions import ColumnNotes
+from eugenie_cli.sources.records.fill_down import FillDown
 from eugenie_cli.sources.records.reader import RecordReader
+from eugenie_cli.sources.records.times import SoFar
 
 _OF_RESULTS = ("column 1", "result", "table", "_start", "_stop", "_measurement")
 """Columns of InfluxDB's annotated CSV that are no measurements; the first is that of the annotations."""
@@ -52,23 +57,41 @@ class Table:
         self.notes = ColumnNotes(self.reader, context.bases, context.source.readings)
         self._parser = BlockParser(separator, header)
         self._numbers = NumberBlocks(self._parser, self.reader)
+        values = [header.names.index(name) for name in self.reader.value_columns]
+        self._grouped = GroupedNumbers(separator, [(at, at + 1) for at in values if at + 1 < len(header.names)])
+        self._fill = FillDown(mapping.get("fill") or ())
         times = [column for what, column in needed_columns(context.source) if what == "ts"]
         other = {*self.reader.unknown_columns(), *self.reader.unread(), *mapping["ignore"], *times}
         other |= {column for _, column in needed_columns(context.source)}
         measured = set(header.names) - other if mapping["shape"] == "wide" else ()
         self._odd = OddRowFinder(header, separator, times, measured)
 
+    def so_far(self) -> tuple[SoFar, FillDown]:
+        """What `go_back` needs to read a block once more."""
+        return self.reader.so_far(), self._fill.copy()
+
+    def go_back(self, so_far: tuple[SoFar, FillDown]) -> None:
+        """Forget the blocks that were read since `so_far`."""
+        times, self._fill = so_far
+        self.reader.go_back(times)
+
     def read(self, block: Block) -> tuple[BlockRead, Batch, list[int]]:
         """(the block as it was read, its readings, the rows in it that are another header)."""
-        if (numbers := self._numbers.read(block)) is not None:
+        may_be_grouped = self._grouped.may_be_in(block.data)
+        if not (may_be_grouped or self._fill.columns) and (numbers := self._numbers.read(block)) is not None:
             records, batch = numbers
             return BlockRead(block, records, [], [], 0), batch, []
         records, ragged = self._parser.parse(block)
+        if may_be_grouped:
+            records, ragged = self._grouped.without(records, ragged)
+        unfilled = records
+        if self._fill.columns:
+            records = self._fill.filled(records, _lost_before(block, records, ragged))
         batch, refusals = self.reader.read(records)
         read = BlockRead(block, records, ragged, refusals, self.reader.lost)
         if not refusals and not ragged:
             return read, batch, []
-        odd = self._odd.find(records, ragged, refusals)
+        odd = self._odd.find(unfilled, ragged, refusals)
         if not odd.no_records:
             return read, batch, odd.headers
         over = np.flatnonzero(np.isin(rows_of(records, ragged), odd.no_records))
@@ -76,3 +99,12 @@ class Table:
         kept = [entry for entry in kept if len(entry.records)]
         no_records = frozenset(odd.no_records)
         return BlockRead(block, records, ragged, kept, read.lost - len(over), no_records), batch, odd.headers
+
+
+def _lost_before(block: Block, records: pa.RecordBatch, ragged: Sequence[Ragged]) -> NDArray[np.int64]:
+    """The records of a block, by their index, above which a row could not be read."""
+    rows = rows_of(records, ragged)
+    lost = [np.searchsorted(rows, row.row) for row in ragged]
+    lines = block.rows[0][rows]
+    lost += [np.searchsorted(lines, refused.line) for refused in block.refused]
+    return np.unique(np.array(lost, np.int64))

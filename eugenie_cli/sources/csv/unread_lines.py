@@ -40,16 +40,24 @@ class UnreadLines:
     """Finds the unread lines of one file, a block at a time. `over`: whether the table has ended."""
 
     def __init__(
-        self, table: Table | None, rules: QuoteRules, *, annotated: bool = False, tabbed: bool = False
+        self,
+        table: Table | None,
+        rules: QuoteRules,
+        *,
+        annotated: bool = False,
+        tabbed: bool = False,
+        kept: Beginning | None = None,
     ) -> None:
-        """`annotated`: InfluxDB's annotated CSV, whose annotations are comments; `tabbed`: blanks have become tabs."""
+        """`annotated`: InfluxDB's annotated CSV, whose annotations are comments; `tabbed`: blanks have become tabs;
+        `kept`: lines below the header that are needed, though they may be comments.
+        """
         marks = [*(table.comment if table else ()), *(["#"] if annotated else [])]
         until = [table.until] if table and table.until else []
         if tabbed:
             marks, until = ([re.sub(r"[ \t]+", "\t", mark) for mark in each] for each in (marks, until))
         self._comment = Beginning(marks) if marks else None
         self._until = Beginning(until) if until else None
-        self._rules = rules
+        self._rules, self._kept = rules, kept
         self.over = False
 
     def __bool__(self) -> bool:
@@ -69,6 +77,8 @@ class UnreadLines:
         starts = line_starts(data)
         end = next(iter(self._until.lines(data, starts)), None) if self._until is not None else None
         comments = self._comment.lines(data, starts[:end]) if self._comment is not None else []
+        if comments and self._kept is not None:
+            comments = sorted({*comments} - {*self._kept.lines(data, starts)})
         return comments, end
 
     def passed(self, end: int | None, lines: int | None) -> None:

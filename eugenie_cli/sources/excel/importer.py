@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from eugenie_cli.sources.excel.workbook import Sheet, Workbook
 from eugenie_cli.sources.files.importer import WholeFileImporter
 from eugenie_cli.sources.files.kinds import HEAD
 from eugenie_cli.sources.files.opening import check_kind, seekable
+from eugenie_cli.sources.files.stated import bind_lines, states_in
 from eugenie_cli.sources.files.tables import TableContext, TableReading
 from eugenie_cli.sources.interface import Tally
 
@@ -44,6 +46,10 @@ class ExcelImporter(WholeFileImporter):
             check_kind(path, head, "excel", "a workbook", file)
             sheet, header, names = self._find(Workbook(file, where), context)
             place = f"{printable(path.name)}:{printable(sheet.name)}"
+            if states_in(context.mapping, "line"):
+                lines = [" ".join(names_of([cells])) for number, cells in sheet.first_rows(header) if number < header]
+                mapping = bind_lines(context.mapping, lines, where, self._site.timezone)
+                context = replace(context, mapping=mapping)
             reading = TableReading(context, names, tally)
             yield from reading.batches(_located(sheet, header, names, context, place))
             _note_mixed_instants(sheet, header, names, context, tally)

@@ -20,7 +20,9 @@ from eugenie_cli.sources.files.finding import matching, state_of, without_gz
 from eugenie_cli.sources.files.names import bind_captures
 from eugenie_cli.sources.files.opening import raw_bytes
 from eugenie_cli.sources.files.settings import FileSettings
+from eugenie_cli.sources.files.stated import bind_names, states_in
 from eugenie_cli.sources.interface import SourceItem, Tally, router_of
+from eugenie_cli.sources.records.unclear_days import UnclearDaysError
 
 if TYPE_CHECKING:  # what reads files takes a while to import, and is not needed if no file has changed
     from eugenie_cli.sources.files.tables import TableContext
@@ -34,7 +36,8 @@ class FileImporter:
         self._base = site.base.resolve()
         self._below = f"{self._base}/"
         self._mapping = source.readings.model_dump(mode="json")
-        self._has_patterns = any((self._mapping.get(part) or {}).get("file") for part in PARTS)
+        parts = (self._mapping.get(part) or {} for part in PARTS)
+        self._has_patterns = any(part.get("file") for part in parts) or states_in(self._mapping, "file")
         self._router = router_of(site)
 
     def items(self) -> Sequence[SourceItem]:
@@ -74,7 +77,11 @@ class FileImporter:
             bound = self._bound(Path(path))
         except EugenieError:  # reading the file raises it again
             return {}
-        return {name: part["const"] for name, part in bound.items() if part != self._mapping[name]}
+        return {
+            name: str(part.get("date") or part.get("start")) if name == "ts" else part["const"]
+            for name, part in bound.items()
+            if part != self._mapping[name]
+        }
 
     def _bound(self, path: Path) -> dict[str, Any]:
         """The mapping of a file, with its patterns filled in."""
@@ -83,7 +90,8 @@ class FileImporter:
         plain: PurePath = without_gz(path)
         if inside(path) is not None:
             plain = without_archives(plain)
-        return bind_file(bind_captures(self._mapping, plain, self._known), str(plain))
+        mapping = bind_names(self._mapping, plain, self._site.timezone)
+        return bind_file(bind_captures(mapping, plain, self._known), str(plain))
 
     def missing(self, key: str) -> str:
         """Why `items` no longer contains an imported item."""
@@ -156,7 +164,10 @@ class WholeFileImporter(FileImporter, ABC):
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
         """The file's readings. Raises EugenieError if it cannot be read as configured, or changes meanwhile."""
         path = self._base / item.key
-        yield from self.read_file(path, tally, advance)
+        try:
+            yield from self.read_file(path, tally, advance)
+        except UnclearDaysError as error:
+            raise error.of_file(printable(str(path))) from error
         current = state_of(path)
         if not current or not current.items() <= item.state.items():
             raise EugenieError(

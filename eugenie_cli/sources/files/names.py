@@ -37,8 +37,8 @@ def _found(part: str, pattern: str, file: PurePath, known: Collection[str]) -> s
     folders = pattern.count("/")
     name = "/".join([*file.parent.parts[-folders:], file.stem] if folders else [file.stem])
     before, _, after = pattern.partition(f"{{{part}}}")
-    starts = [at for at in range(len(name)) if _text(before).fullmatch(name, 0, at)]
-    ends = [at for at in range(1, len(name) + 1) if _text(after).fullmatch(name, at)]
+    starts = [at for at in range(len(name)) if text_pattern(before).fullmatch(name, 0, at)]
+    ends = [at for at in range(1, len(name) + 1) if text_pattern(after).fullmatch(name, at)]
     texts = {name[start:end] for start in starts for end in ends if start < end and "/" not in name[start:end]}
     found = sorted(texts, key=lambda text: (len(text), text))
     where = printable(str(file))
@@ -56,6 +56,6 @@ def _found(part: str, pattern: str, file: PurePath, known: Collection[str]) -> s
     return matches[0] if matches else found[0]
 
 
-def _text(pattern: str) -> re.Pattern[str]:
+def text_pattern(pattern: str) -> re.Pattern[str]:
     """A pattern without captures as a regular expression."""
     return re.compile("[^/]*".join(map(re.escape, _ANY.split(pattern))))

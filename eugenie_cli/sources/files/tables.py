@@ -15,6 +15,7 @@ from eugenie_cli.readings.routing import Router
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.records.companions import ColumnNotes
+from eugenie_cli.sources.records.fill_down import FillDown
 from eugenie_cli.sources.records.reader import RecordReader
 from eugenie_cli.sources.records.rejections import count_rejections
 
@@ -72,6 +73,7 @@ class TableReading:
         self._notes = ColumnNotes(self._all, context.bases, context.readings)
         unused = {*self._all.unread(), *self._all.unknown_columns()}
         by_place = context.readings.columns is not None  # which column is whose may depend on the others
+        self._fill = FillDown(context.readings.fill)
         self.needed = tuple(column for column in columns if by_place or column not in unused)
         """The columns that give readings: only these need to be read, unless columns without a name may have values."""
 
@@ -85,6 +87,7 @@ class TableReading:
         readers = {self._columns: self._all, self.needed: self._reader(self.needed)}
         for records, place in batches:
             reader = readers[tuple(records.schema.names)]
+            records = self._fill.filled(records) if self._fill.columns else records
             batch, refusals = reader.read(records)
             if reader is self._all:
                 self._notes.inspect(records)

@@ -12,7 +12,7 @@ import orjson
 
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.readings import reject_reasons
-from eugenie_cli.readings.columns.reader import Columns, compile_columns
+from eugenie_cli.readings.columns.reader import Columns
 from eugenie_cli.readings.columns.sensor_index import Identity
 from eugenie_cli.readings.json_text import MAX_PAYLOAD
 from eugenie_cli.readings.mapping import PARTS, compile_mapping
@@ -23,10 +23,12 @@ from eugenie_cli.readings.timestamp_parts import PARTS as PARTS_OF_INSTANTS
 from eugenie_cli.readings.typed_values import NULL_VALUE, TYPED
 from eugenie_cli.sources.interface import Tally
 from eugenie_cli.sources.json.documents import Record
+from eugenie_cli.sources.json.ordered import compile_ordered
 from eugenie_cli.sources.places import Places
 from eugenie_cli.sources.records.advice import advised
 from eugenie_cli.sources.records.companions import is_row_quality, kind_of
 from eugenie_cli.sources.records.conversions import conversions
+from eugenie_cli.sources.records.row_order import RowOrder
 
 RECORDS = "records of the file"
 """The member that contains the records in the messages that are made of them."""
@@ -52,6 +54,7 @@ class MessageReader:
         self._mapping, self._timezone, self._tally = mapping, timezone, tally
         self._places = Places(self._router)
         self._conversions = conversions(mapping["value"], self._router, lambda: self._places.series)
+        self._order, self._in_order = RowOrder(), mapping["ts"].get("ambiguous") == "order"
         self._wide, self._bases = mapping["shape"] == "wide", bases
         self._unknown: dict[str, bool] = {}
         self._compile([])
@@ -59,9 +62,10 @@ class MessageReader:
     def _compile(self, ignored: Sequence[str]) -> None:
         """A member that no asset has is not read again: reading it one by one would be slow."""
         self._mapping = {**self._mapping, "ignore": [*self._mapping["ignore"], *ignored]}
-        self._of_lines = compile_columns(self._mapping, self._timezone, self._places.of)
-        self._of_record = compile_columns(self._with_members(), self._timezone, self._places.of)
-        self._of_records = compile_columns({**self._mapping, "records": RECORDS}, self._timezone, self._places.of)
+        mappings = (self._mapping, self._with_members(), {**self._mapping, "records": RECORDS})
+        self._of_lines, self._of_record, self._of_records = (
+            compile_ordered(mapping, self._timezone, self._places, self._order) for mapping in mappings
+        )
 
     def _with_members(self) -> dict[str, Any]:
         """The mapping of single records, with its constants as members: so records are read as whole columns."""
@@ -121,6 +125,8 @@ class MessageReader:
         """(index of the first record, message) of the messages that are made of records."""
         if not records:
             return []
+        if self._in_order and len(records) > 1:  # each is a message, so that their order is that of the file
+            return [(at, text) for at, record in enumerate(records) for _, text in self._chunks([record])]
         odd = [index for index, record in enumerate(records) if not record.plain]
         if odd and len(records) > 1:  # NaN makes a whole message unreadable: it is one of its own
             first = odd[0]

@@ -23,8 +23,8 @@ class JsonSettings(FileSettings):
     def _is_json(cls, readings: ReadingsMapping) -> ReadingsMapping:
         if readings.format != "json":
             raise ValueError("the format of JSON files is json: leave `format` out")
-        if readings.ts.ambiguous == "order":
-            raise ValueError("`ambiguous: order` is for tables, whose rows are in order: use first, second or reject")
+        if readings.ts.start is not None and readings.ts.start.line is not None:
+            raise ValueError("`start: {line: ...}` is for tables: take the start from the file's name, or a const")
         if readings.columns is not None:
             raise ValueError("`columns` is for tables: members of an object are found by paths")
         return readings

@@ -24,5 +24,13 @@ class ParquetSettings(FileSettings):
     def _of_table(cls, readings: Any) -> Any:
         return of_table(readings)
 
+    @field_validator("readings")
+    @classmethod
+    def _has_no_lines(cls, readings: ReadingsMapping) -> ReadingsMapping:
+        for stated in (readings.ts.date, readings.ts.start):
+            if stated is not None and stated.line is not None:
+                raise ValueError("`line` is for text and sheets: take it from the file's name, or a const")
+        return readings
+
 
 SOURCE_TYPE = SourceType("parquet", ParquetSettings, "eugenie_cli.sources.parquet.importer:ParquetImporter")

@@ -29,7 +29,7 @@ from eugenie_cli.sources.records.conversions import conversions
 from eugenie_cli.sources.records.refusals import Refusals, first_reason, kept
 from eugenie_cli.sources.records.routes import NOWHERE, UNNAMED, Routes, has_no_member, names_of
 from eugenie_cli.sources.records.row_order import unclear
-from eugenie_cli.sources.records.times import InstantsOfRecords, Times, field_texts, is_typed
+from eugenie_cli.sources.records.times import InstantsOfRecords, SoFar, Times, field_texts, is_typed
 from eugenie_cli.sources.records.wide_numbers import WideNumbers
 
 Columns = Mapping[str, pa.Array]
@@ -81,6 +81,21 @@ class RecordReader:
     def is_nameless(self) -> bool:
         """Whether a wide table has no column of a tag."""
         return self._wide and not self._measurements
+
+    @property
+    def value_columns(self) -> tuple[str, ...]:
+        """The columns with values."""
+        if self._wide:
+            return tuple(measurement.value for measurement in self._measurements)
+        return tuple(path for path in paths_of(self._mapping["value"]) if path in self.columns)
+
+    def so_far(self) -> SoFar:
+        """What `go_back` needs to read a block once more."""
+        return self._times.so_far()
+
+    def go_back(self, so_far: SoFar) -> None:
+        """Forget the blocks that were read since `so_far`."""
+        self._times.go_back(so_far)
 
     def odd_instants(self) -> dict[str, str]:
         """The column of the instants, if what it had so far is odd: "dates" alone, or day and month "exchanged"."""
@@ -136,13 +151,14 @@ class RecordReader:
         if column is not None:
             shown = next((m.columns for m in self._measurements if m.value == column), (column,))
             fields = {name: text for name, text in fields.items() if name in self._shared or name in shown}
-        for outcome in (self._typed_record if is_typed(times) else self._record)(fields):
+        typed = is_typed(times) and not self._mapping["ts"].get("start")
+        for outcome in (self._typed_record if typed else self._record)(fields):
             if isinstance(outcome, Rejected):
                 return unclear(outcome.detail, self._mapping["ts"])
             named = {"asset": outcome.asset, "sensor": outcome.sensor, "tag": outcome.tag}
             if self._router.route(**named) is None:
                 return "the site has no " + ", ".join(f"{what} {name!r}" for what, name in named.items() if name)
-        return "rejected"
+        return self._times.doubt
 
     # -- long --------------------------------------------------------------------------------------
 

@@ -22,8 +22,12 @@ from eugenie_cli.readings.columns.arrow_columns import (
 )
 from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.members import paths_of
+from eugenie_cli.readings.stated import date_of, rule_of, start_of
 from eugenie_cli.readings.timestamp_formats import format_pattern
-from eugenie_cli.readings.timestamps import JOINER, TimeRule, formats_of
+from eugenie_cli.readings.timestamps import JOINER, formats_of
+from eugenie_cli.sources.records.days import UNCLEAR_DAY, DatedTimes, DayCounter
+from eugenie_cli.sources.records.elapsed import Elapsed
+from eugenie_cli.sources.records.lone_dates import LONE_DATE, lone_dates
 from eugenie_cli.sources.records.row_order import RowOrder
 
 _NO_DATE = ("1899-12-30 ", "1899-12-31 ", "1900-01-01 ")
@@ -52,10 +56,13 @@ class InstantsOfRecords:
 
     def __init__(self, part: Mapping[str, Any], timezone: str) -> None:
         self.paths = paths_of(part)
-        rule = TimeRule.of(part, timezone)
+        start = start_of(part, timezone)
+        self._elapsed = None if start is None else Elapsed(part["unit"], start)
+        self._dated = DatedTimes(part, timezone) if date_of(part, timezone) is not None else None
+        rule = rule_of({**part, "unit": "iso"} if self._elapsed else part, timezone)
         self.only_dates: bool | None = None
         """Whether all texts so far were dates without a time of day, which a format reads as midnight."""
-        formats = rule_formats(part)
+        formats = () if self._dated else formats_of(rule.format)
         self._has_format = bool(formats)
         self._calendar = DaysAndMonths(formats[0]) if len(formats) == 1 else None
         self._order = RowOrder() if part.get("ambiguous") == "order" else None
@@ -69,13 +76,21 @@ class InstantsOfRecords:
         """Whether all instants so far are on one day of several months, as if the format exchanged day and month."""
         return self._calendar is not None and self._calendar.may_be_exchanged
 
-    def so_far(self) -> RowOrder | None:
-        """What `go_back` needs to read a block once more."""
-        return None if self._order is None else self._order.copy()
+    @property
+    def doubt(self) -> str:
+        """Why an instant is rejected that can be read by itself."""
+        return UNCLEAR_DAY if self._dated is not None else LONE_DATE if self._has_format else "rejected"
 
-    def go_back(self, so_far: RowOrder | None) -> None:
+    def so_far(self) -> SoFar:
+        """What `go_back` needs to read a block once more."""
+        order = None if self._order is None else self._order.copy()
+        return SoFar(order, None if self._dated is None else self._dated.counter.copy())
+
+    def go_back(self, so_far: SoFar) -> None:
         """Forget the blocks that were read since `so_far`."""
-        self._order = so_far
+        self._order = so_far.order
+        if self._dated is not None and so_far.days is not None:
+            self._dated.counter = so_far.days
 
     def read(
         self, columns: Mapping[str, pa.Array], keys: NDArray[np.integer], paths: Sequence[str] | None = None
@@ -90,21 +105,39 @@ class InstantsOfRecords:
             none = np.zeros(count, bool)
             return Times(np.zeros(count, np.int64), ~none, none)
         readers = self._readers
-        if self._typed and is_typed(fields):
+        if self._typed and is_typed(fields) and self._dated is None:
             readers = self._typed
         column = joined(fields)
+        if self._elapsed is not None:
+            ts, read = self._elapsed.of_column(column)
+            return Times(ts, ~read & _any_blank(fields), read)
+        if self._dated is not None:
+            column = self._dated.dated(field_texts(column), keys)
         if self._has_format and self.only_dates is not False and is_text(column):
             self.only_dates = are_dates(column.slice(0, FEW)) and are_dates(column)
         if self._calendar is not None and is_text(column):
             self._calendar.look(column)
         results = [reader.of_column(column) for reader in readers]
         ts, read = results[0]
+        if self._has_format and not self.only_dates and is_text(column):
+            read = read & ~lone_dates(column, keys, ts, read)
         if self._order is not None:
             ts, read = self._order.resolved(keys, ts, results[1][0], read)
         if read.all():
             return Times(ts, ~read, read)
-        blank = reduce(or_, (is_blank(field).to_numpy(zero_copy_only=False) for field in fields))
-        return Times(ts, ~read & blank, read)
+        return Times(ts, ~read & _any_blank(fields), read)
+
+
+def _any_blank(fields: list[pa.Array]) -> NDArray[np.bool_]:
+    blank = (is_blank(field).to_numpy(zero_copy_only=False) for field in fields)
+    return np.asarray(reduce(or_, blank), bool)
+
+
+class SoFar(NamedTuple):
+    """What is remembered of the blocks before one."""
+
+    order: RowOrder | None
+    days: DayCounter | None
 
 
 class DaysAndMonths:
@@ -128,11 +161,6 @@ class DaysAndMonths:
             if text is not None and (match := self._pattern.fullmatch(text.strip(BLANKS))) is not None:
                 self._days.add(int(match["d"]))
                 self._months.add(int(match["m"]))
-
-
-def rule_formats(part: Mapping[str, Any]) -> tuple[str, ...]:
-    """The formats of a mapping's `ts`."""
-    return formats_of(part.get("formats") or part.get("format"))
 
 
 def are_dates(texts: pa.StringArray) -> bool:

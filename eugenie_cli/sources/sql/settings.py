@@ -99,6 +99,8 @@ class SqlSettings(DatabaseSettings):
             raise ValueError("`ts` must be one column, to which windows are compared: join several in a `query`")
         if readings.ts.unit not in ("iso", *get_args(Bounds)):
             raise ValueError(f"`unit: {readings.ts.unit}` is for files: convert the column in a `query`")
+        if readings.ts.start is not None:
+            raise ValueError("`start` is for files and messages: add it to the column in a `query`")
         if readings.ts.ambiguous == "order":
             raise ValueError("`ambiguous: order` is for files, since rows of a table have no order: first or second")
         if readings.format != "json":  # the default of mappings that are not of files
