@@ -66,6 +66,12 @@ class Bridge:
         times = psutil.Process(self._process.pid).cpu_times()
         self._begun_s = times.user + times.system
 
+    def kill(self):
+        """Whatever has become of it."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
     def end(self, number=signal.SIGTERM):
         """The report, or nothing if it was killed."""
         self._process.send_signal(number)
@@ -124,7 +130,7 @@ def test_nothing_is_lost_over_an_outage_of_kafka(site_factory, package, tmp_path
         )
         file = site_file(site, tmp_path)
         up(site, only=("kafka",))
-        load = None
+        load = bridge = None
         try:
             if kind == "opcua":
                 load = Load(kind, port, TAGS, tmp_path / "load.log", modules)
@@ -143,6 +149,8 @@ def test_nothing_is_lost_over_an_outage_of_kafka(site_factory, package, tmp_path
             report = bridge.end()
             stream = streamed(site)
         finally:
+            if bridge is not None:
+                bridge.kill()
             if load is not None and load.process.poll() is None:
                 load.process.kill()
             down(site)

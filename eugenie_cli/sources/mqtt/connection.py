@@ -6,7 +6,7 @@ import os
 import select
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.secrets import reveal
 from eugenie_cli.sources.failures import SourceDownError, TransientError
+from eugenie_cli.sources.mqtt.paho_client import Client
 from eugenie_cli.sources.mqtt.settings import MqttSettings
 from eugenie_cli.sources.mqtt.words import of_connack, of_network, of_suback
 
 CONNECT_S = 10.0
 ANSWER_S = 20.0  # for the answers to CONNECT and SUBSCRIBE
-READ_AT_ONCE = 100  # messages between two looks at what is to be written
+READ_AT_ONCE = 500  # messages between two looks at what is to be written
 _NO_RETAINED = 2  # MQTT 5, 3.8.3.1
 
 
@@ -105,7 +106,7 @@ class Broker:
         socket = client.socket()
         if socket is None:
             raise self._lost()
-        pending = self._secure and socket.pending() > 0
+        pending = client.has_read_ahead or (self._secure and socket.pending() > 0)
         writing = [socket] if client.want_write() else []
         try:
             ready, writable, _ = select.select([socket, self._woken], writing, [], 0.0 if pending else seconds)
@@ -138,8 +139,8 @@ class Broker:
         with suppress(BlockingIOError):
             os.write(self._waker, b"w")
 
-    def acknowledge(self, mid: int) -> None:
-        self._client.ack(mid, 1)
+    def acknowledge(self, mids: Iterable[int]) -> None:
+        self._client.acknowledge(mids)
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         self._client.publish(topic, payload, qos=qos, retain=retain)
@@ -156,7 +157,7 @@ class Broker:
 
     def _new_client(self) -> Any:
         arguments: dict[str, Any] = {} if self._is_5 else {"clean_session": not self._keeps}
-        client = paho.Client(
+        client = Client(
             paho.CallbackAPIVersion.VERSION2,
             client_id=self.client_id,
             protocol=paho.MQTTv5 if self._is_5 else paho.MQTTv311,
@@ -174,10 +175,11 @@ class Broker:
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
+        client.on_message = lambda _client, _data, message: self._on_message(message)
+        client.on_plain = self._on_message
         return client
 
-    def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
+    def _on_message(self, message: Any) -> None:
         self._messages += 1
         self._deliver(message)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.batch import Batch, Series
 from eugenie_cli.printable import printable
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.columns.conversions import converting
@@ -45,6 +45,7 @@ class PlainMessages:
         self._patterns = source.patterns
         self._named = tuple(HEADER + name for name in source.named)
         self._names: dict[str, tuple[bytes, ...]] = {}
+        self._series: tuple[Series, ...] = ()
         self.by_arrival = self._parts.timestamp
         registry = mapping.get("registry")
         schema_of = None if registry is None else patient(SchemaRegistry(**registry), lambda _: None)
@@ -78,7 +79,9 @@ class PlainMessages:
                 self._reject(tally, topic, reject_reasons.UNKNOWN_TAG, f"the site has no {name!r}")
         order = np.argsort(columns.message[known], kind="stable")  # as they came
         place, ts, value = columns.place[known][order], columns.ts[known][order], columns.value[known][order]
-        return Batch(tuple(self._places.series), place.astype(np.int32), ts, value)
+        if len(self._series) != len(self._places.series):  # it only grows; the same tuple makes records faster
+            self._series = tuple(self._places.series)
+        return Batch(self._series, place.astype(np.int32), ts, value)
 
     def _reject(self, tally: Tally, topic: str, reason: str, detail: str) -> None:
         if tally.reject(reason, 1) > 0:

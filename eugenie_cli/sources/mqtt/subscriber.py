@@ -155,9 +155,9 @@ class Subscriber:
 
     def _acknowledge(self) -> None:
         while self._settled:
-            for message in self._settled.popleft():
-                if message.mid and message.connection == self._broker.number:  # otherwise it has been sent again
-                    self._broker.acknowledge(message.mid)
+            of_connection = self._broker.number  # what came by an earlier one has been sent again
+            settled = self._settled.popleft()
+            self._broker.acknowledge(one.mid for one in settled if one.mid and one.connection == of_connection)
 
     def _finish(self, has_connected: bool) -> None:
         """Acknowledge what settles now, and take nothing more."""
