@@ -11,6 +11,7 @@ import pyarrow as pa
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
+from eugenie_cli.readings.columns.arrow_columns import UnreadableColumn, normalized
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.interface import Tally
@@ -75,7 +76,26 @@ class TableReading:
         by_place = context.readings.columns is not None  # which column is whose may depend on the others
         self._fill = FillDown(context.readings.fill)
         self.needed = tuple(column for column in columns if by_place or column not in unused)
-        """The columns that give readings: only these need to be read, unless columns without a name may have values."""
+        """The columns to read: those that give readings, unless columns without a name may have values."""
+        self._watches = False
+
+    def look(self, first: pa.RecordBatch) -> None:
+        """Look at the first records, with all columns, and add to `needed` those that must be looked at to the end."""
+        self._notes.inspect(self._plain(first))
+        watched = self._notes.watched()
+        self._watches, needed = bool(watched), watched.union(self.needed)
+        self.needed = tuple(column for column in self._columns if column in needed)
+
+    def _plain(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """The records with all columns, null where they were not read or are of a type that no rule reads."""
+        columns = []
+        for name in self._columns:
+            place = records.schema.get_field_index(name)
+            try:
+                columns.append(pa.nulls(records.num_rows) if place < 0 else normalized(records.column(place)))
+            except UnreadableColumn:
+                columns.append(pa.nulls(records.num_rows))
+        return pa.RecordBatch.from_arrays(columns, list(self._columns))
 
     def _reader(self, columns: Sequence[str]) -> RecordReader:
         return RecordReader(self._context.mapping, self._context.timezone, self._context.router, columns)
@@ -89,8 +109,8 @@ class TableReading:
             reader = readers[tuple(records.schema.names)]
             records = self._fill.filled(records) if self._fill.columns else records
             batch, refusals = reader.read(records)
-            if reader is self._all:
-                self._notes.inspect(records)
+            if reader is self._all or self._watches:
+                self._notes.inspect(self._plain(records))
             count_rejections(self._tally, reader, records, refusals, place)
             yield batch
         self._notes.report(self._tally)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import IO, Protocol
 
 import pyarrow as pa
@@ -23,6 +24,9 @@ class ColumnFile(Protocol):
     names: list[str]
     """Of all columns, in order."""
 
+    def first(self) -> list[pa.RecordBatch]:
+        """The first batch, with all columns, or none. Raises as `batches`."""
+
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Batches with these columns, in this order. Raises OSError and ValueError (Arrow's errors are such)."""
 
@@ -41,6 +45,9 @@ class _ParquetFile:
         self.names = _distinct(_leaves(schema))
         self._has_repeated_names = len(set(schema.names)) < len(schema.names)
 
+    def first(self) -> list[pa.RecordBatch]:
+        return list(islice(self.batches(self.names), 1))
+
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         roots = None if self._has_repeated_names else _roots(columns, self._file.schema_arrow)
         rows = _rows(len(columns))
@@ -57,11 +64,17 @@ class _ArrowFile:
                 raise ValueError("the mark of its end is missing")
             file.seek(0)
             stream = pa.ipc.open_stream(opened)
-            self.names, self._batches = _distinct(_leaves(stream.schema)), iter(stream)
+            self.names = _distinct(_leaves(stream.schema))
+            self._batches: Iterator[pa.RecordBatch] = iter(stream)
         else:
             reader = pa.ipc.open_file(opened)
             self.names = _distinct(_leaves(reader.schema))
             self._batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
+
+    def first(self) -> list[pa.RecordBatch]:
+        begin = list(islice(self._batches, 1))
+        self._batches = chain(begin, self._batches)
+        return [_chosen(batch.slice(0, _rows(len(self.names))), self.names) for batch in begin]
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         rows = _rows(len(columns))

@@ -37,7 +37,17 @@ class ParquetImporter(WholeFileImporter):
                 raise _damaged(where, error) from error
             context.check_columns(opened.names, "correct the paths in the source's `readings`")
             reading = TableReading(context, opened.names, tally)
+            for first in _first(opened, where) if len(reading.needed) < len(opened.names) else ():
+                reading.look(first)
             yield from reading.batches(_located(opened, reading.needed, where, printable(path.name)))
+
+
+def _first(opened: ColumnFile, where: str) -> list[pa.RecordBatch]:
+    """The first batch of a file, with all columns; none of an empty file."""
+    try:
+        return opened.first()
+    except (OSError, ValueError) as error:
+        raise _damaged(where, error) from error
 
 
 def _located(

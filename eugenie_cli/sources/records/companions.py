@@ -109,6 +109,10 @@ class ColumnNotes:
                 if not pc.all(is_empty(texts)).as_py():
                     self._filled.add(column)
 
+    def watched(self) -> frozenset[str]:
+        """The unused columns of which any record may change the note, after those that were inspected."""
+        return frozenset((*self._units, *self._row_quality, *self._others))
+
     def _cells(self, records: pa.RecordBatch, column: str) -> pa.Array:
         return records.column(self._names.index(column)).slice(0, FEW)
 

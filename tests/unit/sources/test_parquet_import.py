@@ -64,6 +64,38 @@ def test_columns_are_read_with_their_types(tmp_path, name, unit):
     assert tally.examples["unknown-tag"] == [f"{name}:row 3: the site has no asset 'p9', sensor 'flow'"]
 
 
+FEW = 10  # readings in the first batch that agree; what does not comes later
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.feather", "a.arrows"])
+@pytest.mark.parametrize("late", [0, FEW])
+def test_columns_that_are_not_read_are_named_as_those_of_a_csv_file(tmp_path, monkeypatch, name, late):
+    monkeypatch.setattr(columns, "FEWEST_ROWS", 4)
+    monkeypatch.setattr(columns, "BATCH_CELLS", 4)
+    table = pa.table(
+        {
+            "ts": pa.array(instants(*range(late + 4)), IN_UTC),
+            "machine": ["p1"] * (late + 4),
+            "sensor": [*["flow"] * (late + 2), *["motor current"] * 2],
+            "value": pa.array([*[1.5] * (late + 2), None, None]),
+            "intvalue": pa.array([*[None] * (late + 2), 1, 2], pa.int64()),
+            "uom": [*["bar"] * (late + 1), "psi", "A", "A"],
+            "quality": [192] * (late + 4),
+            "point": [*["FT-2"] * (late + 4)],
+            "note": [["a list"]] * (late + 4),
+        }
+    )
+    write(tmp_path / name, table)
+    _, tally = read("parquet", tmp_path / name, LONG)
+    expected = {"intvalue": "value", "uom": "units", "quality": "row", "point": "tags"}
+    assert tally.companions == expected
+    names = [column for column in table.column_names if column != "note"]
+    lines = [",".join("" if row[column] is None else str(row[column]) for column in names) for row in table.to_pylist()]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(names), *lines]) + "\n")
+    _, tally = read("csv", tmp_path / "a.csv", LONG)
+    assert tally.companions == expected
+
+
 def test_local_times_without_a_zone_are_of_the_site(tmp_path):
     write(tmp_path / "a.parquet", long_table(pa.timestamp("ms")))
     rows, _ = read("parquet", tmp_path / "a.parquet", LONG)
