@@ -14,8 +14,8 @@ from typing import IO
 STAGED = ".staged-"
 """Prefix of the names of folders that are not yet complete."""
 
-_BLOCK = 2**20
-"""Bytes read at a time, so that no file is held in memory as a whole."""
+_BLOCK = 2**18
+"""Bytes read at a time: no file is held in memory as a whole, and what is hashed is still in the processor's cache."""
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o600) -> None:
@@ -107,9 +107,9 @@ def sha256(path: Path) -> str:
 
 def sha256_of(file: IO[bytes]) -> str:
     """The SHA-256 of the rest of an open file, in hexadecimal."""
-    digest = hashlib.sha256()
-    while block := file.read(_BLOCK):
-        digest.update(block)
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_BLOCK))
+    while count := file.readinto(buffer):  # type: ignore[attr-defined]
+        digest.update(buffer[:count])
     return digest.hexdigest()
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from eugenie_cli.readings.columns.arrow_columns import as_texts, is_instant
 from eugenie_cli.readings.columns.local_time import LocalTime
 from eugenie_cli.readings.columns.number_layouts import Layout
-from eugenie_cli.readings.columns.text_blocks import Blocks, blocks_of_column, blocks_of_members
+from eugenie_cli.readings.columns.text_blocks import Blocks, blocks_of_column, blocks_of_members, run_starts
 from eugenie_cli.readings.columns.timestamp_layouts import layouts
 from eugenie_cli.readings.number_units import COUNTS, DAY_MS, OF_1970
 from eugenie_cli.readings.timestamps import MAX_INSTANT, MIN_INSTANT, ToInstant, compile_instant, zone
@@ -107,7 +107,15 @@ class Instants:
         return ts, read
 
     def of_texts(self, texts: pa.StringArray) -> Read:
-        """An Arrow column of texts; a null is not an instant."""
+        """An Arrow column of texts; a null is not an instant. Of equal neighbours, only one is read."""
+        starts = run_starts(texts)
+        if starts is None:
+            return self._of_texts(texts)
+        ts, read = self._of_texts(texts.take(pa.array(starts)))
+        lengths = np.diff(starts, append=len(texts))
+        return np.repeat(ts, lengths), np.ones(len(texts), bool) if read.all() else np.repeat(read, lengths)
+
+    def _of_texts(self, texts: pa.StringArray) -> Read:
         ts, read = self.of_plain_texts(texts)
         rest = np.flatnonzero(~read)
         unread = texts.take(pa.array(rest)).to_pylist() if len(rest) else []

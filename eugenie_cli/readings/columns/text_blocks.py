@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 LONGEST_TEXT = 80
 """Characters: JavaScript's timestamps have 63; a longer text is not worth a column of the matrix."""
 
+SAMPLE, SHORTEST_RUN = 256, 4
+"""Neighbours that are compared, and how many texts a run must have among them, before runs are looked for."""
+
 Blocks = Iterator[tuple["NDArray[np.int64] | None", "NDArray[np.uint8]"]]
 """(rows int64 [n], characters uint8 [length, n]) of the texts of each length; rows None: all N texts."""
 
@@ -52,6 +55,30 @@ def blocks_of_column(texts: pa.StringArray) -> Blocks:
         return
     for length, rows in _rows_by_length(lengths):
         yield rows, characters[np.arange(length)[:, None] + offsets[rows]]
+
+
+def run_starts(texts: pa.StringArray) -> NDArray[np.int64] | None:
+    """Where each run of equal texts begins, from 0; None if their lengths differ, or if there are few such runs: then
+    looking for them would take longer than they save.
+    """
+    count = len(texts)
+    if count < 2 * SAMPLE or texts.null_count:
+        return None
+    _, places, buffer = texts.buffers()
+    offsets = np.frombuffer(places, np.int32, count + 1, 4 * texts.offset)
+    begin, length = int(offsets[0]), int(offsets[1] - offsets[0])
+    if not 0 < length <= LONGEST_TEXT or not bool((np.diff(offsets) == length).all()):
+        return None
+    characters = np.frombuffer(buffer, np.uint8, count * length, begin)
+    middle = characters.reshape(count, length)[count // 2 :][:SAMPLE]
+    if np.count_nonzero((middle[1:] != middle[:-1]).any(axis=1)) * SHORTEST_RUN > SAMPLE:
+        return None
+    differ = np.zeros(-(-len(characters) // 8) * 8, bool)
+    np.not_equal(characters[length:], characters[:-length], out=differ[: len(characters) - length])
+    words = np.flatnonzero(differ.view(np.int64))  # eight characters at a time: nearly all are equal
+    word, place = np.nonzero(differ.reshape(-1, 8)[words])
+    rows = (words[word] * 8 + place) // length + 1
+    return np.concatenate([[0], rows[:1], rows[1:][rows[1:] != rows[:-1]]])
 
 
 def _rows_by_length(lengths: NDArray[np.integer]) -> Iterator[tuple[int, NDArray[np.int64]]]:

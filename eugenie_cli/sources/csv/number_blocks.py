@@ -40,10 +40,12 @@ class NumberBlocks:
         return records, batch
 
     def _learn(self, error: str) -> None:
-        """Exclude the column that an error names."""
+        """Exclude the column that an error names, unless it is the only one."""
         match = _COLUMN.search(error)
         name = self._reader.columns[int(match[1])] if match and int(match[1]) < len(self._reader.columns) else None
         if name not in self._columns:
             self._patience = 0
+        elif len(self._columns) == 1:
+            self._patience -= 1
         else:
             del self._columns[name]

@@ -53,7 +53,7 @@ class BlockParser:
             # one thread: only then is the position of a malformed row known
             pa_csv.ReadOptions(
                 column_names=list(self._header.names),
-                block_size=CACHED_BYTES if numbers and width < MANY_COLUMNS else len(block.data) + 1,
+                block_size=CACHED_BYTES if width < 2 * len(numbers) and width < MANY_COLUMNS else len(block.data) + 1,
                 use_threads=False,
             ),
             pa_csv.ParseOptions(
@@ -64,6 +64,7 @@ class BlockParser:
                 strings_can_be_null=False,
                 null_values=[""],
                 decimal_point=decimal,
+                check_utf8=False,  # the lines of a block have been checked
             ),
         )
         records = table.combine_chunks().to_batches()[0] if table.num_rows else self._empty

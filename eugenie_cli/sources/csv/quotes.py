@@ -163,7 +163,10 @@ def line_starts(data: bytes) -> NDArray[np.int64]:
 
 def line_count(data: bytes) -> int:
     """The number of lines that end in `data`."""
-    count = int(np.count_nonzero(np.frombuffer(data, np.uint8) == LF))  # `bytes.count` takes four times as long
+    codes = np.frombuffer(data, np.uint8)
+    # in pieces that stay in the processor's cache; `bytes.count` takes ten times as long
+    pieces = (codes[begin : begin + _CACHED] for begin in range(0, len(codes), _CACHED))
+    count = sum(int(np.count_nonzero(piece == LF)) for piece in pieces)
     return count + data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else count
 
 

@@ -26,6 +26,7 @@ from eugenie_cli.readings.routing import Router
 from eugenie_cli.readings.tag_columns import Measurement, TagColumns
 from eugenie_cli.sources.records.cells import CellRules
 from eugenie_cli.sources.records.conversions import conversions
+from eugenie_cli.sources.records.long_numbers import LongNumbers
 from eugenie_cli.sources.records.refusals import Refusals, first_reason, kept
 from eugenie_cli.sources.records.routes import NOWHERE, UNNAMED, Routes, has_no_member, names_of
 from eugenie_cli.sources.records.row_order import unclear
@@ -57,7 +58,11 @@ class RecordReader:
         self._shared = self._tag_columns.shared
         self._measured = tuple(c for c in self.columns if c not in self._shared and c not in mapping["ignore"])
         self._measurements = self._known_measurements() if self._wide else ()
-        self.numbers = WideNumbers(mapping, self._measurements, self._routes, self._times, self._rules)
+        self.numbers: WideNumbers | LongNumbers = (
+            WideNumbers(mapping, self._measurements, self._routes, self._times, self._rules)
+            if self._wide
+            else LongNumbers(mapping, self.columns, self._routes, self._times, self._rules)
+        )
         read = {path for name in PARTS for path in paths_of(mapping.get(name))} if not self._wide else self._shared
         self._read = read | {column for measurement in self._measurements for column in measurement.columns}
         self.lost = 0  # records of the last block that gave no readings
@@ -175,6 +180,9 @@ class RecordReader:
             (reject_reasons.BAD_VALUE if given else reject_reasons.MISSING_FIELD, good & ~valued),
             (reject_reasons.UNKNOWN_TAG, series == NOWHERE),
         )
+        if not refusals:
+            self.lost = 0
+            return self._batch(series, ts, value), refusals
         keep = kept(count, refusals)
         self.lost = int(count - np.count_nonzero(keep))
         return self._batch(series[keep], ts[keep], value[keep]), refusals

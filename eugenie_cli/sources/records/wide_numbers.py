@@ -90,13 +90,17 @@ class WideNumbers:
             value[row], read = self._rules.measured.of_column(column)
             if not read.all():
                 return None
+        if numbers.all() and not nulls:
+            if not are_measurements(value, given=True):
+                return None
+            return self._rules.measured.of_numbers(value), np.zeros(value.shape, bool)
         empty = np.isnan(value)
         if numbers.all():
-            if np.count_nonzero(empty) != nulls or not _are_measurements(value):
+            if np.count_nonzero(empty) != nulls or not are_measurements(value):
                 return None
             return self._rules.measured.of_numbers(value), empty
         own = value[numbers]
-        if np.count_nonzero(empty[numbers]) != nulls or not _are_measurements(own):
+        if np.count_nonzero(empty[numbers]) != nulls or not are_measurements(own):
             return None
         value[numbers] = self._rules.measured.of_numbers(own)
         for row in np.flatnonzero(~numbers).tolist():
@@ -104,8 +108,10 @@ class WideNumbers:
         return value, empty
 
 
-def _are_measurements(value: NDArray[np.float64]) -> bool:
-    """Whether no value is infinite or too large; NaN may be among them."""
-    return not value.size or not (
-        np.fmax.reduce(value, axis=None) > MAX_VALUE or np.fmin.reduce(value, axis=None) < -MAX_VALUE
-    )
+def are_measurements(value: NDArray[np.float64], *, given: bool = False) -> bool:
+    """Whether no value is infinite or too large; NaN may be among them, unless all are `given`."""
+    if not value.size:
+        return True
+    if given:
+        return bool(value.max() <= MAX_VALUE and value.min() >= -MAX_VALUE)  # false for NaN
+    return not (np.fmax.reduce(value, axis=None) > MAX_VALUE or np.fmin.reduce(value, axis=None) < -MAX_VALUE)

@@ -1,4 +1,4 @@
-"""Wide exports that are parsed as numbers give bit for bit what they give when they are read as texts."""
+"""Exports that are parsed as numbers give bit for bit what they give when they are read as texts."""
 
 from __future__ import annotations
 
@@ -92,6 +92,36 @@ def test_every_block_gives_the_same(tmp_path, small_blocks, rows, parts, word, r
         assert fast == imported(path, readings)
 
 
+SENSORS = ["flow", "FT-2", "pressure", "motor current"]
+
+
+@pytest.mark.slow
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@given(
+    rows=st.lists(ROWS, min_size=1, max_size=25),
+    parts=PARTS,
+    words=st.lists(st.sampled_from(WORDS), max_size=2),
+    other=st.sampled_from([None, None, None, "ghost", ""]),
+    repeated=st.integers(1, 4),
+)
+def test_every_long_block_gives_the_same(tmp_path, small_blocks, rows, parts, words, other, repeated):
+    lines = [
+        ",".join((ts, asset, quality, sensor, cell))
+        for ts, asset, quality, cells in rows * repeated
+        for sensor, cell in zip(SENSORS, cells, strict=True)
+    ]
+    lines += [f"{STAMPS[0]},p1,Good,flow,{word}" for word in words]
+    lines += [] if other is None else [f"{STAMPS[0]},p1,Good,{other},1"]
+    path = tmp_path / "long.csv"
+    path.write_text("\n".join(["ts,asset,q,sensor,v", *lines * 2, ""]), encoding="utf-8")
+    readings = {"asset": {"path": "asset"}, "tag": {"path": "sensor"}, "ts": {"path": "ts"}, **parts}
+    readings["value"] = {"path": "v", **parts.get("value", {})}
+    fast = imported(path, readings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(number_blocks, "PATIENCE", 0)
+        assert fast == imported(path, readings)
+
+
 def test_numbers_are_parsed_once_and_words_are_learnt(tmp_path, small_blocks, monkeypatch):
     outcomes = []
     read = NumberBlocks.read
@@ -112,3 +142,22 @@ def test_numbers_are_parsed_once_and_words_are_learnt(tmp_path, small_blocks, mo
     export(path, [(*row[:3], ["1.5", "x", "2", "Bad"])] * 40)
     imported(path, readings)
     assert [outcome is None for outcome in outcomes] == [True] + [False] * (len(outcomes) - 1)
+
+
+def test_a_long_export_with_many_words_is_read_as_text_after_a_while(tmp_path, small_blocks, monkeypatch):
+    outcomes = []
+    read = NumberBlocks.read
+
+    def counted(self, block):
+        outcomes.append(read(self, block) is not None)
+        return None if not outcomes[-1] else read(self, block)
+
+    monkeypatch.setattr(NumberBlocks, "read", counted)
+    path = tmp_path / "long.csv"
+    readings = {"asset": {"const": "p1"}, "sensor": {"path": "sensor"}, "ts": {"path": "ts"}, "value": {"path": "v"}}
+    for word, expected in (("2.5", {True}), ("Bad", {False})):
+        outcomes.clear()
+        path.write_text("ts,sensor,v\n" + f"{STAMPS[0]},flow,1\n{STAMPS[0]},flow,{word}\n" * 100, encoding="utf-8")
+        imported(path, readings)
+        assert len(outcomes) > number_blocks.PATIENCE
+        assert set(outcomes) == expected
