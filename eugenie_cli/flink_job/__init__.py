@@ -12,7 +12,7 @@ Modules in the order of the data:
 - `predict`: calls of the model server; `snapshot_journal`: rows in Flink's state; `asset_reset`: without some assets
 - `task_counts`: counts in Flink's state; `read_offsets`: whether the topic is still the same
 - `alarms`, `alarm_state`: episodes and records; `episode_state`: episodes in a savepoint
-- `asset_reports`: figures of assets whose clocks or readings are wrong
+- `asset_reports`, `changed_gauges`: figures of assets whose clocks or readings are wrong
 - `sinks`: the result topics; `job`: the wiring
 - `key_context`, `beam_patches`: private parts of PyFlink and Beam; `tested_versions`: of which releases
 

@@ -52,6 +52,10 @@ GAP_WEIGHT = 1 / 8
 JITTER, JITTER_MS = 1.1, 1_000
 """The hold is the learnt delay times 1.1 plus 1 s. If that is within the out-of-orderness, no more is waited for."""
 
+LONGEST_WAIT_MS = 500
+"""A reading that has been waiting for longer counts as heard when it is processed: batches of a live plant are smaller,
+and the stamps of a topic may be wrong."""
+
 DISORDER_MARGIN = 1.25
 """Rows wait for 1.25 times the learnt disorder: so much of it remains until the next block of a gateway that sends
 every 30 s."""
@@ -115,15 +119,28 @@ class AssetClocks:
         return late
 
     def hear(
-        self, asset: NDArray[np.int64], ts: NDArray[np.int64], now: float, partition: NDArray[np.int64] | None = None
+        self,
+        asset: NDArray[np.int64],
+        ts: NDArray[np.int64],
+        now: float,
+        partition: NDArray[np.int64] | None = None,
+        waited: NDArray[np.int64] | None = None,
     ) -> None:
-        """Readings that are not late have arrived at listened time `now`. `partition`: [N]; None: no longer known."""
+        """Readings that are not late have arrived by listened time `now`. `partition`: [N]; None: no longer known.
+
+        `waited`: [N], how long (ms) they have been waiting for the others with which they are processed; None: not.
+        """
         if not len(asset):
             return
         instants = self._instants
         largest, newest, last_heard = instants.largest, instants.newest, instants.last_heard
-        expected = instants.reached(now, 0.0)
-        instants.hear(asset, ts, now)
+        heard = np.full(len(largest), now)
+        if waited is not None:
+            least = np.full(len(largest), LONGEST_WAIT_MS, np.int64)
+            np.minimum.at(least, asset, waited)
+            heard -= np.where(least < LONGEST_WAIT_MS, least, 0)
+        expected = instants.reached(heard, 0.0)
+        instants.hear(asset, ts, heard)
         if partition is not None:
             self._partitions.hear(asset, partition, np.minimum(ts, instants.newest[asset]), now)
         newer = (instants.largest > largest) | (instants.newest > newest)
@@ -132,7 +149,7 @@ class AssetClocks:
         np.minimum.at(oldest, asset, ts)
         delay = np.where(known, expected - oldest, 0).astype(np.float64)
         delay = np.where(delay <= LONGEST_DELAY_MS, delay, 0.0)
-        passed = np.where(known, np.maximum(now - last_heard, 0.0), 0.0)
+        passed = np.where(known, np.maximum(heard - last_heard, 0.0), 0.0)
         self._delay = np.maximum(self._delay * np.exp2(-passed / HALF_LIFE_MS), delay)
         self._disorder *= np.exp2(-passed / DISORDER_HALF_LIFE_MS)
         gap = oldest - largest

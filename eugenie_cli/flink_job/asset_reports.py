@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 CLOCK, SILENT, LATE, LATE_BY, FUTURE, FUTURE_BY = (
     "clockMs",
@@ -48,27 +47,28 @@ class AssetFigures:
 
 
 class AssetReports:
-    """The figures of a task's assets, each registered as a metric when it first has something to report."""
+    """The figures of a task's assets, each reported when it first has something to say, and whenever it changes."""
 
-    def __init__(self, register: Callable[[str, str, Callable[[], int]], Any]) -> None:
-        """`register`: called with an asset, the name of a figure, and a function that gives its value."""
-        self._register = register
+    def __init__(self, report: Callable[[str, str, int], None]) -> None:
+        """`report`: called with an asset, the name of a figure, and its value."""
+        self._report = report
         self._figures: dict[str, AssetFigures] = defaultdict(AssetFigures)
-        self._registered: set[str] = set()
+        self._reported: dict[str, AssetFigures] = {}
+        self._changed: set[str] = set()
 
     def late(self, asset: str, count: int, by_ms: int) -> None:
         """Readings of an asset were late, by at most `by_ms`."""
         figures = self._figures[asset]
         figures.lateReadings += count
         figures.lateByMs = max(figures.lateByMs, by_ms)
-        self._note(asset)
+        self._changed.add(asset)
 
     def future(self, asset: str, count: int, by_ms: int) -> None:
         """Readings of an asset were refused because they lie up to `by_ms` in the future."""
         figures = self._figures[asset]
         figures.futureReadings += count
         figures.futureByMs = max(figures.futureByMs, by_ms)
-        self._note(asset)
+        self._changed.add(asset)
 
     def clocks(self, usual_delays: Iterable[tuple[str, int, int]]) -> None:
         """(asset, usual delay in ms, silence in ms; 0: none that is worth saying) of assets now."""
@@ -77,11 +77,18 @@ class AssetReports:
             if clock or silence or asset in self._figures:
                 self._figures[asset].clockMs = clock
                 self._figures[asset].silentMs = silence
-                self._note(asset)
+                self._changed.add(asset)
 
-    def _note(self, asset: str) -> None:
-        if asset in self._registered or len(self._registered) >= MOST:
-            return
-        self._registered.add(asset)
-        for name in FIGURES:
-            self._register(asset, name, lambda name=name: int(getattr(self._figures[asset], name)))  # type: ignore[misc]
+    def report(self) -> None:
+        """Report what has changed since the last call, of at most `MOST` assets."""
+        for asset in sorted(self._changed):
+            if asset not in self._reported and len(self._reported) >= MOST:
+                continue
+            figures = self._figures[asset]
+            before = self._reported.setdefault(asset, AssetFigures())
+            for name in FIGURES:
+                value = getattr(figures, name)
+                if value != getattr(before, name):
+                    self._report(asset, name, value)
+            self._reported[asset] = replace(figures)
+        self._changed.clear()

@@ -18,6 +18,7 @@ from eugenie_cli.flink_job.alarm_state import ANOMALY, DEAD, Record
 from eugenie_cli.flink_job.alarms import Alarms
 from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
 from eugenie_cli.flink_job.asset_reports import AssetReports
+from eugenie_cli.flink_job.changed_gauges import ChangedGauges
 from eugenie_cli.flink_job.episode_state import ClassState, classes_of_rows
 from eugenie_cli.flink_job.key_context import KeyContext
 from eugenie_cli.flink_job.key_groups import shards_of, tasks
@@ -39,7 +40,7 @@ SILENCE_EVERY_MS = 1_000
 """How often (wall clock) rows of silent assets are looked for while no share arrives."""
 
 REPORT_EVERY_MS = 1_000
-"""How often (wall clock) the clocks of all assets are looked at for figures."""
+"""How often (wall clock) the clocks of all assets are looked at, and what is to be said of them is reported."""
 
 UNKNOWN_TAGS_EVERY_MS = 10_000
 """How often (wall clock) dead letters about unknown tags are written."""
@@ -87,9 +88,7 @@ class Detect(KeyedProcessFunction):
         group = runtime_context.get_metrics_group()
         self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
         self._millis = group.counter("predictMillis")
-        self._reports = AssetReports(
-            lambda asset, name, of: group.add_group(asset_reports.GROUP, asset).gauge(name, of)
-        )
+        self._reports = AssetReports(ChangedGauges(group, asset_reports.GROUP).set)
         self._reported_ms = 0
         self._letters = {reason: group.counter(f"deadLetters_{reason}") for reason in REASONS}
         group.gauge("ignoredReadings", lambda: self._counts.ignored)
@@ -125,6 +124,7 @@ class Detect(KeyedProcessFunction):
                 yield from self._drain(shard, timers)
             return
         wall_ms = _wall_ms()
+        self._report_clocks(wall_ms)
         is_silent = self._listening.is_plant_silent(wall_ms)
         if shard == self._own_shards[0]:
             if self._tags_timer is None or timestamp >= self._tags_timer:
@@ -245,9 +245,13 @@ class Detect(KeyedProcessFunction):
         for asset, (count, by_ms) in self._rows.late_by.items():
             self._reports.late(asset, count, by_ms)
         self._rows.late_by.clear()
+        self._report_clocks(wall_ms)
+
+    def _report_clocks(self, wall_ms: int) -> None:
         if not 0 <= wall_ms - self._reported_ms < REPORT_EVERY_MS:
             self._reported_ms = wall_ms
             self._reports.clocks(self._rows.clocks(self._listening.now))
+            self._reports.report()
 
     def _note_call(self, windows: int, millis: float) -> None:
         self._calls.inc()

@@ -59,7 +59,7 @@ class NewestInstants:
         """[A]: when either of the two newest instants was heard: the last sign of life."""
         return self._heard.max(axis=0)
 
-    def reached(self, now: float, hold: NDArray[np.float64] | float) -> NDArray[np.int64]:
+    def reached(self, now: NDArray[np.float64] | float, hold: NDArray[np.float64] | float) -> NDArray[np.int64]:
         """[A]: `newest`, plus what has passed by listened time `now` beyond `hold` (ms) since it was heard.
 
         While the newest instant of all is a leap, the asset's clock is not ahead of it either: then what follows a leap
@@ -95,8 +95,8 @@ class NewestInstants:
         is_leap = running.before(number, self._is_leap.astype(np.int64)) % 2 == 1
         return np.where(is_leap, running.before(left, self._second), largest)
 
-    def hear(self, asset: NDArray[np.int64], ts: NDArray[np.int64], now: float) -> None:
-        """Readings have arrived at listened time `now`, in this order: indices [N], instants [N]."""
+    def hear(self, asset: NDArray[np.int64], ts: NDArray[np.int64], now: NDArray[np.float64] | float) -> None:
+        """Readings have arrived at listened time `now` (or [A]), in this order: indices [N], instants [N]."""
         largest, second, is_leap, below = self._with(asset, ts)
         is_later = largest // SECOND_MS > self.largest // SECOND_MS
         heard = np.where(is_later, self._heard[0], self._heard[1])

@@ -83,7 +83,8 @@ class TaskRows:
             late[own] |= clocks.late(arrived, rows.edge, now)
             self._delays[index].hear(asset, ts[own], readings.arrival[own])
         kept = readings.only(~late) if late.any() else readings
-        self._add(kept.columns, now if latest is None else latest, kept.partition)
+        waited = readings.arrival.max(initial=NEVER) - kept.arrival
+        self._add(kept.columns, now if latest is None else latest, kept.partition, waited)
         if late.any():
             late = self._without_repeated(readings, late)
         self._last.hear(*readings.columns)
@@ -98,14 +99,21 @@ class TaskRows:
     def add(self, readings: Columns, now: float) -> None:
         """Add readings of an earlier process that are not late."""
         self._last.hear(*readings)
-        self._add(readings, now, None)
+        self._add(readings, now)
 
-    def _add(self, readings: Columns, now: float, partition: NDArray[np.int64] | None) -> None:
-        """`partition`: [N]; None: no longer known."""
+    def _add(
+        self,
+        readings: Columns,
+        now: float,
+        partition: NDArray[np.int64] | None = None,
+        waited: NDArray[np.int64] | None = None,
+    ) -> None:
+        """`partition`, `waited`: [N], as for the clocks; None: no longer known."""
         place, ts, value = readings
         for own, asset, index in self._by_class(place):
             self.rows[index].add(asset, self._routes.sensor[place[own]], ts[own], value[own])
-            self._clocks[index].hear(asset, ts[own], now, None if partition is None else partition[own])
+            known = [None if of is None else of[own] for of in (partition, waited)]
+            self._clocks[index].hear(asset, ts[own], now, *known)
 
     def _without_repeated(self, readings: Readings, late: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """`late` [N] without readings that repeat the last one of their sensor. Counts these, and contradictions."""

@@ -1,8 +1,9 @@
 """The releases of Beam and PyFlink whose private parts this package uses, and what to say about others.
 
-Three modules depend on what these releases do not promise to keep: `beam_patches` replaces functions, `key_context`
-sets the key of state and timers, `decode_operator` makes a keyed stream without a Python key selector. Tests hold what
-they mean in the releases named here. With another release the patches are left out, and a missing part is an error.
+Four modules depend on what these releases do not promise to keep: `beam_patches` replaces functions, `key_context`
+sets the key of state and timers, `changed_gauges` leaves out gauges, `decode_operator` makes a keyed stream without a
+Python key selector. Tests hold what they mean in the releases named here. With another release the patches are left
+out, and a missing part is an error.
 """
 
 from __future__ import annotations

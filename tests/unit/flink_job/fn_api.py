@@ -1,7 +1,7 @@
 """Programs over PyFlink's own state backend and Beam's own in-memory state server, for a process of their own.
 
-`python fn_api.py plain|patched|failing|keys`: prints JSON. State of several keys is read and written at random, as the
-operators do, in bundles; the caches are small, so that state is written in the middle of bundles, too.
+`python fn_api.py plain|patched|failing|keys|gauges`: prints JSON. State of several keys is read and written at random,
+as the operators do, in bundles; the caches are small, so that state is written in the middle of bundles, too.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ import sys
 import threading
 from typing import Any
 
+from apache_beam.metrics.execution import MetricsContainer
+from apache_beam.metrics.monitoring_infos import extract_gauge_value
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import StateServicer
 from apache_beam.runners.worker import sdk_worker, statesampler
 from apache_beam.utils.counters import CounterFactory
 from pyflink.common import Row, Types
 from pyflink.fn_execution.coders import from_type_info
+from pyflink.fn_execution.metrics.process.metric_impl import GenericMetricGroup
 from pyflink.fn_execution.state_impl import RemoteKeyedStateBackend
 
 from eugenie_cli.flink_job import beam_patches
+from eugenie_cli.flink_job.changed_gauges import ChangedGauges
 from eugenie_cli.flink_job.key_context import KeyContext
 from eugenie_cli.flink_job.key_groups import keys
 
@@ -167,11 +171,35 @@ def failing() -> dict[str, str]:
     return {}
 
 
+def gauges() -> list[dict[str, int]]:
+    """The gauges that each of four bundles reports, by their full names; three bundles set some."""
+    container = MetricsContainer("detect")
+    sampler = statesampler.StateSampler("bundle", CounterFactory())
+    process = sampler.scoped_state("detect", "process", metrics_container=container)
+    changed, reported = ChangedGauges(GenericMetricGroup(None, None), "asset"), []
+    for bundle in (
+        [("p 1", "clockMs", 7), ("p2", "lateReadings", 1)],
+        [("p 1", "clockMs", -(2**40))],
+        [],
+        [("p2", "x", 0)],
+    ):
+        sampler.start()
+        with process:
+            for figure in bundle:
+                changed.set(*figure)
+        sampler.stop_if_still_running()
+        infos = container.to_runner_api_monitoring_infos("detect").values()
+        reported.append({f"{i.labels['NAMESPACE']} {i.labels['NAME']}": extract_gauge_value(i)[1] for i in infos})
+        container.reset()
+        sampler.reset()
+    return reported
+
+
 def everything() -> dict[str, Any]:
     return {"states": states(), "sampling": sampling()}
 
 
-PROGRAMS = {"plain": everything, "patched": everything, "failing": failing, "keys": keys_of_state}
+PROGRAMS = {"plain": everything, "patched": everything, "failing": failing, "keys": keys_of_state, "gauges": gauges}
 
 if __name__ == "__main__":
     program = sys.argv[1]

@@ -15,8 +15,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from pyflink.fn_execution.metrics.process.metric_impl import GenericMetricGroup
 
 from eugenie_cli.flink_job import beam_patches, tested_versions
+from eugenie_cli.flink_job.changed_gauges import ChangedGauges
 from eugenie_cli.flink_job.decode_operator import by_key
 from eugenie_cli.flink_job.key_context import KeyContext
 
@@ -102,6 +104,27 @@ def test_the_tested_releases_are_patched(monkeypatch):
     monkeypatch.setattr(metadata, "version", tested_versions.TESTED.__getitem__)
     beam_patches.apply()
     assert done == ["_without_sampling", "_await_answers_together"]
+
+
+@pytest.mark.slow
+def test_a_gauge_is_reported_with_the_bundle_that_sets_it_and_no_other():
+    first, second, third, fourth = result_of("gauges")
+    clock, late = sorted(first)
+    assert clock.endswith(" clockMs") and '"asset", "p 1"' in clock and late.endswith(" lateReadings")
+    assert first == {clock: 7, late: 1}
+    assert second == {clock: -(2**40)}
+    assert third == {}
+    assert list(fourth.values()) == [0]
+
+
+def test_other_releases_report_the_gauges_of_pyflink(monkeypatch):
+    monkeypatch.setattr(metadata, "version", lambda _: "0.0")
+    group = GenericMetricGroup(None, None)
+    changed = ChangedGauges(group, "asset")
+    for value in (1, 5):
+        changed.set("p1", "clockMs", value)
+    (of_asset,) = group.add_group("asset", "p1")._flink_gauge.items()
+    assert of_asset[0] == "clockMs" and of_asset[1]() == 5
 
 
 @pytest.mark.parametrize(
