@@ -17,6 +17,8 @@ from eugenie_cli.progress import Advance
 
 FILE_WIDTH = 160
 """Columns of tables in a file or a pipe, unless the environment says how many."""
+UNFOLDED_WIDTH = 200
+"""A table of ordinary words that is at most this wide is not folded in a file: half an instant is hard to find."""
 WIDTHS_AND_COLOURS = {"COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "JPY_PARENT_PID"}
 """Variables of the environment that change what Rich prints into a file."""
 
@@ -107,7 +109,7 @@ class Console:
         """Print a table on stdout; the columns named in `right` are right-aligned."""
         texts = [["" if cell is None else shown(str(cell)) for cell in row] for row in rows]
         if title is None and self._is_file:
-            text = drawn(columns, texts, right, FILE_WIDTH, caption)
+            text = drawn(columns, texts, right, UNFOLDED_WIDTH, caption)
             if text is not None:
                 self.out.write(text)
                 self.out.flush()

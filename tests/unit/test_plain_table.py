@@ -59,3 +59,9 @@ def test_what_the_environment_asks_for_is_left_to_rich(name, monkeypatch):
     out = io.StringIO()
     Console(out, io.StringIO()).table(["a", "b"], [["x" * 10, "y" * 10]])
     assert (max(map(len, out.getvalue().splitlines())) == 20) if name == "COLUMNS" else ("\x1b[" in out.getvalue())
+
+
+def test_an_instant_in_a_wide_table_is_on_one_line():
+    out, instant = io.StringIO(), "2026-01-03T06:00:00Z"
+    Console(out, io.StringIO()).table([f"column {number}" for number in range(8)], [[instant] * 8])
+    assert out.getvalue().count(instant) == 8
