@@ -39,7 +39,7 @@ _DEFAULT_TAGS: dict[type[yaml.Node], str] = {
     yaml.MappingNode: yaml.BaseLoader.DEFAULT_MAPPING_TAG,
 }
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
-_NULLS = ("", "~", "null", "Null", "NULL")
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _PLAIN = (None, "")
 """Styles of a scalar without quotation marks."""
 _MERGE = "<<"
@@ -120,22 +120,27 @@ def _from_events(next_event: Callable[[], Any]) -> Document | None:
     inner: Any = root  # the innermost section or list
     key: str | None = None  # of a section, whose value comes next
     around: list[tuple[Path, Any]] = []
-    at: Path
+    at: Path = ()
+    room = MAX_VALUES
     while (event := next_event()) is not None:
         kind = type(event)
         if kind in _BEGINNINGS:
-            if event.anchor is not None or event.tag is not None:
+            if event.anchor is not None or event.tag is not None or room == 0:
                 return None
-            if type(inner) is dict and key is None:
+            room -= 1
+            if key is not None:
+                values[at] = event.start_mark  # at the place of its key
+            elif type(inner) is dict:
                 if kind is not yaml.ScalarEvent or event.value in inner or event.value == _MERGE:
                     return None
                 key = event.value
                 at = (*path, key)
                 keys[at] = event.start_mark
                 continue
-            at = () if inner is root else (*path, len(inner) if key is None else key)
-            values[at] = event.start_mark
-            value = _BEGINNINGS[kind](event)
+            else:
+                at = (*path, len(inner)) if inner is not root else ()
+                values[at] = event.start_mark
+            value = _scalar(event) if kind is yaml.ScalarEvent else _BEGINNINGS[kind]()
             if key is None:
                 inner.append(value)
             else:
@@ -144,8 +149,8 @@ def _from_events(next_event: Callable[[], Any]) -> Document | None:
                 document.containers.add(at)
                 around.append((path, inner))
                 path, inner = at, value
-            if len(around) > MAX_DEPTH or len(values) + len(keys) > MAX_VALUES:
-                return None
+                if len(around) > MAX_DEPTH:
+                    return None
         elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             path, inner = around.pop()
         elif kind is yaml.AliasEvent or (kind is yaml.DocumentStartEvent and root):
@@ -154,14 +159,16 @@ def _from_events(next_event: Callable[[], Any]) -> Document | None:
     return document
 
 
-def _scalar(plain: bool, value: str) -> str | None:
-    return None if plain and value in _NULLS else value
+def _scalar(written: Any) -> str | None:
+    """The value of a scalar's event or node."""
+    value = str(written.value)
+    return None if value in _NULLS and written.style in _PLAIN else value
 
 
-_BEGINNINGS: dict[type[yaml.Event], Callable[[Any], Plain]] = {
-    yaml.ScalarEvent: lambda event: _scalar(event.style in _PLAIN, event.value),
-    yaml.MappingStartEvent: lambda _: {},
-    yaml.SequenceStartEvent: lambda _: [],
+_BEGINNINGS: dict[type[yaml.Event], Callable[[], Plain]] = {
+    yaml.ScalarEvent: str,
+    yaml.MappingStartEvent: dict,
+    yaml.SequenceStartEvent: list,
 }
 
 
@@ -196,7 +203,7 @@ class _Builder:
             self.problem(node, path, f"the tag {node.tag} is not supported")
             return None
         if isinstance(node, yaml.ScalarNode):
-            return _scalar(node.style in _PLAIN, str(node.value))
+            return _scalar(node)
         document.containers.add(path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
