@@ -7,15 +7,14 @@ its old key; otherwise its readings would be in the history twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
+from typing import NamedTuple
 
 from eugenie_cli.history.manifest import Item, Sources
 from eugenie_cli.sources.interface import SourceItem
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """An item of the history, with its source and key there."""
 
     source: str

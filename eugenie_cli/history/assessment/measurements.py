@@ -146,8 +146,10 @@ def _read(history: History, wanted: Measurements, assets: Sequence[str]) -> Bloc
     value = joined([columns.value for _, columns in read] or [np.zeros(0, np.float64)])
     merged = merge(index, ts, value, partial(ages_of, snapshot, read))
     size = last - first
-    repeated = np.bincount(index, minlength=size) - np.bincount(merged.sensor, minlength=size)
-    conflicts = np.bincount(merged.sensor[merged.conflict], minlength=size)
+    repeated = conflicts = np.zeros(size, np.int64)
+    if len(merged.ts) < len(ts):
+        repeated = np.bincount(index, minlength=size) - np.bincount(merged.sensor, minlength=size)
+        conflicts = np.bincount(merged.sensor[merged.conflict], minlength=size)
     return Block(first, last, merged.sensor, merged.ts, merged.value, merged.conflict, repeated, conflicts)
 
 
