@@ -1,7 +1,8 @@
 """Routing: (asset, sensor, tag) of a reading -> the asset and the index of the sensor in its class.
 
 A sensor is looked up by its name on the asset. A tag is looked up among the asset's tags, then among its sensor names
-(so a wide export may use either); without an asset it must belong to exactly one asset of the site.
+(so a wide export may use either); without an asset it must be the tag of exactly one asset of the site, or be no tag
+and the name of exactly one asset's sensor.
 """
 
 from __future__ import annotations
@@ -42,16 +43,20 @@ class Router:
         self._by_sensor: dict[tuple[str, str], int] = {}
         self._by_tag: dict[tuple[str, str], int] = {}
         by_tag_alone: dict[str, set[tuple[str, int]]] = {}
+        by_sensor_alone: dict[str, set[tuple[str, int]]] = {}
         for asset, entry in assets.items():
             tags = entry.get("tags") or {}
             names = self._sensors[self._class[asset]]
             for index, sensor in enumerate(names):
                 self._by_sensor[asset, sensor] = index
-                self._by_tag[asset, tags.get(sensor) or sensor] = index
+                tag = tags.get(sensor) or sensor
+                self._by_tag[asset, tag] = index
+                by_tag_alone.setdefault(tag, set()).add((asset, index))
             for index, sensor in enumerate(names):  # after all tags: a tag wins over another sensor's name
-                self._by_tag.setdefault((asset, sensor), index)
-        for (asset, tag), index in self._by_tag.items():
-            by_tag_alone.setdefault(tag, set()).add((asset, index))
+                if (asset, sensor) not in self._by_tag:
+                    self._by_tag[asset, sensor] = index
+                    by_sensor_alone.setdefault(sensor, set()).add((asset, index))
+        by_tag_alone = {**by_sensor_alone, **by_tag_alone}  # and over the names of other assets' sensors
         self._by_tag_alone = {tag: next(iter(routes)) for tag, routes in by_tag_alone.items() if len(routes) == 1}
         if ignores_case:
             self._folded_sensors, self._folded_tags = _folded(self._by_sensor), _folded(self._by_tag)
