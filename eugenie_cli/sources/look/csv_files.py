@@ -30,7 +30,8 @@ from eugenie_cli.sources.look.table import Column, SampleTable
 class FileLook:
     """One file. `settings`: of its source, without name, path and readings; `table`: its columns; `units`: of columns;
     `mapping`: what is already known of its mapping, such as `records` of JSON; `sample`: of a file of lines; `ascii`:
-    whether any encoding fits; `annotated`: InfluxDB's CSV; `header_lines`: the lines down to its header's last one.
+    whether any encoding fits; `annotated`: InfluxDB's CSV; `header_lines`: the lines down to its header's last one;
+    `labels`: column -> a better name for its sensor.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class FileLook:
     ascii: bool = False
     annotated: bool = False
     header_lines: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def csv_look(path: Path, sample: Sample) -> FileLook:

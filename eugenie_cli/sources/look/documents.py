@@ -40,7 +40,7 @@ def json_look(path: Path) -> FileLook:
             found, array = list(_of_lines(path, encoding)), None
             notes.find("records", "one in each line")
         else:
-            array = _array(path, encoding, where)
+            array = _array(path, encoding, where, notes)
             found = list(islice(_of_document(path, encoding, array), RECORDS))
             notes.find("records", "the document is an array" if array == WHOLE else f"the array at {array}")
     except NotJson as error:
@@ -70,7 +70,7 @@ def _of_lines(path: Path, encoding: str) -> Iterator[Mapping[str, Any]]:
                     yield record
 
 
-def _array(path: Path, encoding: str, where: str) -> str:
+def _array(path: Path, encoding: str, where: str, notes: Notes) -> str:
     """The path of the array with the records."""
     with streamed(path, lambda _: None) as file:
         documents = outlines(_scanner(file, encoding), WHOLE)
@@ -81,7 +81,16 @@ def _array(path: Path, encoding: str, where: str) -> str:
         raise EugenieError(
             f"{where} has no array of objects", "export the readings as an array of records, or a line each"
         )
-    return max(found, key=lambda array: (array.count("."), -found.index(array)))
+    chosen = max(found, key=lambda array: (array.count("."), -found.index(array)))
+    beside = [array for array in found if array != chosen and array.count(".") == chosen.count(".")]
+    if beside:
+        others = ", ".join(printable(array, 40) for array in beside[:6])
+        notes.check(
+            "records",
+            f"the document has several arrays of records; only {printable(chosen, 40)} is read, {others} are not",
+            "add a source for each, with `tag: {const: ...}` if its name is the tag",
+        )
+    return chosen
 
 
 def arrays_of(value: Any, before: str = "") -> list[str]:

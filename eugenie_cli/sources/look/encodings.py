@@ -20,12 +20,18 @@ _PAGES = ("cp1252", "cp1254", "cp1250", "cp1251", "cp1253", "cp850")
 """Windows code pages (western, Turkish, central European, Cyrillic, Greek), and the console's."""
 _HIGH = re.compile(rb"[\x80-\xff]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_LIKELY = re.compile("[\u00b0\u00b5\u00b3\u00b2%/ \\w]")
+_SYMBOLS = frozenset("\u00b0\u00b5\u00b3\u00b2\u00b7\u00b1\u2030\u2013\u2014\u2019\u00a0\u20ac")
+"""Of units and sentences, in any language."""
+_DEGREES = re.compile("°(?:[CFKR]|\\W|$)")
+_WESTERN = "äöüßéèêëàâçñîïôûåæøáíóúãõ"
 _LETTERS = {
-    "cp1254": frozenset("ğĞşŞıİ"),
+    "cp1252": frozenset(_WESTERN),
+    "cp1254": frozenset("ğşıi̇" + _WESTERN),
+    "cp1250": frozenset("ąćęłńóśźżáčďéěíňřšťúůýžäöüßőűľĺŕôăâîșțşţđ"),
     "cp1251": frozenset("абвгдежзиклмнопрстуфхцчшщыэюя"),
     "cp1253": frozenset("αβγδεζηθικλμνξοπρσςτυφχψω"),
 }
+_OWN = {page: letters - set(_WESTERN) for page, letters in _LETTERS.items()}
 SHOWN = 40
 
 
@@ -86,12 +92,23 @@ def _words_with_high_bytes(data: bytes) -> list[bytes]:
 def _plausibility(page: str, words: Sequence[str]) -> float:
     """How well the characters fit units and names. A page of another alphabet needs its own letters, most of them."""
     characters = [character for word in words for character in word if ord(character) > 127]
-    likely = sum(_LIKELY.match(character) is not None for character in characters) / max(1, len(characters))
-    own = sum(character.lower() in _LETTERS.get(page, ()) for character in characters)
+    likely = sum(_fits(page, word, place) for word in words for place in range(len(word))) / max(1, len(characters))
+    own = sum(character.lower() in _OWN.get(page, ()) for character in characters)
     if page in ("cp1251", "cp1253"):
         whole = [word for word in words if not re.search("[A-Za-z]", word)]
         return likely + 1 if 2 * own > len(characters) and 2 * len(whole) > len(words) else likely - 1
     if page == "cp850":
-        degrees = sum("°" in word for word in words)
+        degrees = sum(_DEGREES.search(word) is not None for word in words)
         return likely + 1 if degrees and 2 * degrees >= len(words) else likely - 1
-    return likely + (0.5 if own else 0)
+    return likely + (0.25 if own and page == "cp1254" else 0)
+
+
+def _fits(page: str, word: str, place: int) -> float:
+    """1 for a letter of the languages of a code page, and for a sign of units that no letter follows."""
+    character = word[place]
+    if ord(character) < 128:
+        return 0
+    if character in _SYMBOLS:
+        exponent = character in "\u00b2\u00b3"
+        return -1 if exponent and word[place + 1 : place + 2].isalpha() else 1
+    return character.lower() in _LETTERS.get(page, _WESTERN)

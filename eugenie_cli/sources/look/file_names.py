@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from eugenie_cli.sources.files.archives import is_archive
@@ -14,6 +14,7 @@ _DATE = re.compile(
     r"(?:19|20)\d{2}[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?(?:0[1-9]|[12]\d|3[01]))?(?:[-_.T]?\d{2}[-_.h]?\d{2}(?:[-_.]?\d{2})?)?"
     r"|(?:0[1-9]|[12]\d|3[01])[-_.](?:0[1-9]|1[0-2])[-_.](?:19|20)\d{2}"
 )
+_COUNTED = re.compile(r"0\d{2,}|\d{3,}")
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
 
 
@@ -25,9 +26,13 @@ def stem_of(path: Path) -> str:
 def pattern_of(paths: Sequence[Path], part: str) -> tuple[str, dict[Path, str]]:
     """(a pattern over the files' names, file -> what it finds there). `part`: asset or tag.
 
-    `{stem}` if each name is one as a whole; `{asset}_{*}` if dates follow, `{*}_{asset}` if they precede.
+    `{stem}` if each name is one as a whole; `{asset}_{*}` if dates follow, `{*}_{asset}` if they precede; `{parent}` if
+    assets have folders.
     """
     stems = {path: stem_of(path) for path in paths}
+    parents = {path: path.parent.name for path in paths}
+    if part == "asset" and len({path.parent for path in paths}) > 1 and not are_periods(parents.values()):
+        return "{parent}", parents
     dated = {path: match for path, stem in stems.items() if (match := _DATE.search(stem))}
     if len(dated) == len(stems):
         before = {path: stems[path][: match.start()] for path, match in dated.items()}
@@ -40,6 +45,13 @@ def pattern_of(paths: Sequence[Path], part: str) -> tuple[str, dict[Path, str]]:
     return "{stem}", stems
 
 
+def are_periods(names: Iterable[str]) -> bool:
+    """Whether names are dates, or numbers with leading zeros, perhaps behind a word that all begin with."""
+    given = sorted(set(names))
+    rests = [name[len(_common(given).rstrip("0123456789-_.")) :].strip("_-. ") for name in given]
+    return all(_DATE.fullmatch(rest) or _COUNTED.fullmatch(rest) for rest in rests)
+
+
 def path_pattern(paths: Sequence[Path], others: Sequence[Path], base: Path) -> str | None:
     """A pattern that matches the files and none of the others; relative to `base` if they are below it. None if there
     is none.
@@ -48,7 +60,7 @@ def path_pattern(paths: Sequence[Path], others: Sequence[Path], base: Path) -> s
         return glob.escape(shown(paths[0], base))
     folders = {path.parent for path in paths}
     if len(folders) != 1:
-        return None
+        return _over_folders(paths, others, base)
     folder, names = next(iter(folders)), [path.name for path in paths]
     suffix = _common([name[::-1] for name in names])[::-1]
     dotted = suffix[suffix.find(".") :] if "." in suffix else suffix
@@ -61,9 +73,26 @@ def path_pattern(paths: Sequence[Path], others: Sequence[Path], base: Path) -> s
     return None
 
 
+def _over_folders(paths: Sequence[Path], others: Sequence[Path], base: Path) -> str | None:
+    """A pattern over folders that are side by side, one for each machine or day: exports/*/*.csv."""
+    around = {path.parent.parent for path in paths}
+    suffixes = {without_gz(path).suffix for path in paths}
+    if len(around) != 1 or len(suffixes) != 1 or any(is_archive(path.parent) for path in paths):
+        return None
+    folder, suffix = next(iter(around)), next(iter(suffixes))
+    gz = ".gz" if all(path.suffix == ".gz" for path in paths) else ""
+    if any(other.parent.parent == folder and other.name.endswith(f"{suffix}{gz}") for other in others):
+        return None
+    before = "" if (inside := shown(folder, base)) == "." else f"{glob.escape(inside)}/"
+    return f"{before}*/*{suffix}{gz}"
+
+
 def unseen(paths: Sequence[Path], pattern: str, base: Path) -> list[str]:
     """Files that the pattern matches, and that were not looked at."""
     folder, name = (base / pattern).parent, Path(pattern).name
+    if "*" in folder.name:
+        known_paths = {path.resolve() for path in paths}
+        return sorted(p.name for p in folder.parent.glob(f"*/{name}") if p.resolve() not in known_paths)
     if "*" not in name or is_archive(folder) or not folder.is_dir():
         return []
     known = {path.name for path in paths}

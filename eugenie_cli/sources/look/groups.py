@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from eugenie_cli.sources.look.instants import named_like_time
-from eugenie_cli.sources.look.names import NUMBER_OF_ROW, TAG_LIKE, UNIT, split_word
+from eugenie_cli.sources.look.names import LABEL, NUMBER_OF_ROW, SECONDS, TAG_LIKE, UNIT, split_word
 from eugenie_cli.sources.look.qualities import is_quality
 from eugenie_cli.sources.look.table import Column, SampleTable
 from eugenie_cli.sources.look.times import TimeColumns
 from eugenie_cli.sources.look.values import is_number, is_value
+
+_NAMED_TAG = re.compile(r"tag|name|point|signal|channel|kanal|var|item", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def _by_names(table: SampleTable, times: TimeColumns) -> Groups | None:
         by_quality = _pattern_of(own_qualities, value, present)
         if by_time is None and by_quality is None:
             continue
-        own = {} if value == "{tag}" else {"value": value}
+        own: dict[str, Any] = {} if value == "{tag}" else {"value": value}
         used_times: tuple[str, ...] = ()
         used_qualities: tuple[str, ...] = ()
         if by_time is not None:
@@ -63,14 +66,34 @@ def _by_names(table: SampleTable, times: TimeColumns) -> Groups | None:
         tags = set((by_time or by_quality or ("", {}))[1].values())
         values = {value.replace("{tag}", tag): tag for tag in tags}
         others = [c for c in table.columns if c.name not in (*used_times, *used_qualities, *values, *times.shared)]
-        alone = [c for c in others if is_number(c) and not NUMBER_OF_ROW.search(c.name)]
+        more = _more_of_tags(others, tags)
+        alone = [c for c in others if _is_sensor(c) and c.name not in (*more, *times.parts)]
         shared = () if by_time is not None else times.shared
         if alone and by_time is not None:
             continue  # some tags have no instant of their own: rows would be rejected
+        if alone and value == "{tag}":
+            values |= {c.name: c.name for c in alone}
+            own["optional"] = ["quality"]
         ordered = {name: tag for name in table.names if (tag := values.get(name)) is not None}
-        ignored = tuple(c.name for c in others)
+        ignored = tuple(c.name for c in others if c.name not in ordered)
         return Groups(own, shared, tuple(ordered), ordered, used_times, used_qualities, ignored)
     return None
+
+
+def _is_sensor(column: Column) -> bool:
+    """Whether a column that belongs to no tag has values of its own."""
+    named_otherwise = NUMBER_OF_ROW.search(column.name) or LABEL.search(column.name) or SECONDS.search(column.name)
+    return bool(column.counts) and is_value(column) and not named_otherwise and not is_quality(column)
+
+
+def _more_of_tags(columns: Sequence[Column], tags: Collection[str]) -> frozenset[str]:
+    """The columns that say more of each tag: F1_ID and F2_ID, beside F1_VALUE and F2_VALUE."""
+    ends: dict[str, dict[str, str]] = defaultdict(dict)
+    for column in columns:
+        for tag in tags:
+            if column.name.startswith(tag) and column.name != tag:
+                ends[column.name.removeprefix(tag)][tag] = column.name
+    return frozenset(name for of_tags in ends.values() if len(of_tags) == len(tags) for name in of_tags.values())
 
 
 def _value_patterns(table: SampleTable, times: TimeColumns) -> Iterator[str]:
@@ -145,6 +168,8 @@ def _pairs_with_tags(table: SampleTable, times: TimeColumns) -> Groups | None:
     if len(rest) < 4 or len(rest) % 2:
         return None
     pairs = list(zip(rest[::2], rest[1::2], strict=True))
+    if any(tag.is_named and not _NAMED_TAG.search(tag.name) for tag, _ in pairs):
+        return None  # a machine and a measurement, side by side
     tags = all(not is_value(tag) and all(map(TAG_LIKE.match, tag.counts)) for tag, _ in pairs)
     if not tags or not all(is_number(value) for _, value in pairs):
         return None

@@ -35,6 +35,8 @@ _TIME_NAMES = re.compile(
 _NOT_UNITS = re.compile(r"runtime|uptime|cycle.?time|lifetime|laufzeit|set.?time|timeout|downtime", re.IGNORECASE)
 TICKS = (621_355_968_000_000_000, 662_380_416_000_000_000)  # .NET: hundreds of nanoseconds since the year 1, 1970-2100
 FILE_TIME = (116_444_736_000_000_000, 157_469_184_000_000_000)  # Windows: since 1601, 1970-2100
+SECONDS_1970 = 100_000_000
+"""Fewer seconds are no instant after 1973."""
 SECONDS_1904 = 2_082_844_800  # LabVIEW counts from 1904
 
 
@@ -90,14 +92,18 @@ def named_like_time(name: str) -> bool:
     return _TIME_NAMES.search(name) is not None and _NOT_UNITS.search(name) is None
 
 
-def instants_of(column: Column) -> Instants | None:
-    """How a column's cells are instants, dates or times of day; None if they are not."""
+def instants_of(column: Column, *, by_format: bool = False) -> Instants | None:
+    """How a column's cells are instants, dates or times of day; None if they are not. `by_format`: also if they are in
+    ISO 8601.
+    """
     if column.typed == "instant":
         first = next((cell for cell in column.cells if cell), "")
         return Instants(zones=("offset",) if _OFFSET.search(first) else ())
     texts = [text for text, _ in column.counts.most_common(MOST)]
     if not texts or column.typed in ("bool", "object"):
         return None
+    if by_format:
+        return _of_formats(texts, column.counts)
     weight = sum(column.counts[text] for text in texts)
 
     def share(reads: Sequence[bool]) -> float:
@@ -148,6 +154,15 @@ def odd_epoch(column: Column) -> str:
         if all(low <= number < high for number in numbers):
             return name
     return ""
+
+
+def relative(column: Column) -> bool:
+    """Whether a column counts time from the start of its file: small numbers that rise."""
+    cells = [cell for cell in column.cells if cell][:MOST]
+    if not (named_like_time(column.name) or column.name.lower().startswith("x_")) or not all(map(_NUMBER.match, cells)):
+        return False
+    numbers = [Decimal(cell.replace(",", ".", 1)) for cell in cells]
+    return _rises(numbers) and abs(numbers[0]) < SECONDS_1970
 
 
 def _rises(numbers: Sequence[Decimal]) -> bool:

@@ -13,14 +13,11 @@ from eugenie_cli.sources.csv.unread_lines import ANNOTATIONS
 from eugenie_cli.sources.look.cells import NUMBER, is_data, kind_of_cell
 from eugenie_cli.sources.look.dialect import SEPARATOR, Line
 from eugenie_cli.sources.look.findings import Notes
-from eugenie_cli.sources.look.instants import named_like_time
-from eugenie_cli.sources.look.unit_words import KNOWN_UNITS
+from eugenie_cli.sources.look.header_rows import best_header, cell_of, first_reading, groups, is_name, repeats, units_in
 
 _MARKS = ("#", "*", "!", "//", "--", "%", "'")
 """Signs that begin comments."""
 _SECTION = re.compile(r"^\[[^\[\]]{1,60}\]$")
-OF_TIME = 5
-"""How many points a name such as `Timestamp` above instants is worth; another name has two."""
 
 
 @dataclass
@@ -40,7 +37,7 @@ def layout_of(lines: Sequence[Line], where: str, notes: Notes) -> Layout:
         notes.find("table", "annotated CSV of InfluxDB", "its first line")
         return Layout(annotated=True)
     rows = [line for line in lines if any(line.fields) and not SEPARATOR.match(line.text.lstrip("\ufeff"))]
-    first = _first_reading(rows)
+    first = first_reading(rows)
     if first is None:
         names = ", ".join(cell for cell in (rows[0].fields if rows else ())[:6] if cell)
         if any(NUMBER.match(cell) for line in rows[1:] for cell in line.fields):
@@ -66,23 +63,6 @@ def layout_of(lines: Sequence[Line], where: str, notes: Notes) -> Layout:
     if header is not None and "names" not in layout.table:
         _check_width(header, body, where)
     return layout
-
-
-def _first_reading(rows: Sequence[Line]) -> int | None:
-    """The index of the first row with readings: rows above it may have numbers and dates, but not the same cells."""
-    data = [index for index, line in enumerate(rows) if is_data(line.fields)]
-    if not data:
-        return None
-    kinds = [tuple(kind_of_cell(cell) for cell in rows[index].fields) for index in data]
-    timed = [Counter(place for place, kind in enumerate(kind) if kind in ("instant", "time")) for kind in kinds]
-    usual = sum(timed, Counter())
-    width = Counter(len(kind) for kind in kinds).most_common(1)[0][0]
-    places = {place for place, count in usual.items() if 2 * count > len(data)}
-    for index, kind in zip(data, kinds, strict=True):
-        fits = len(kind) >= width - 1 or len(data) < 3
-        if fits and (not places or any(place < len(kind) and kind[place] in ("instant", "time") for place in places)):
-            return index
-    return data[0]
 
 
 def _comment_marks(above: Sequence[Line], below: Sequence[Line]) -> list[str]:
@@ -111,19 +91,16 @@ def _find_header(above: Sequence[Line], width: int, body: Sequence[str], layout:
     if not full:
         _without_header(above, width, body, layout, notes)
         return None
-    places = [place for place, cell in enumerate(body) if kind_of_cell(cell) in ("instant", "time")]
-    scores = [_header_score(line.fields, places) for line in full]
-    best = max(range(len(full)), key=lambda index: (scores[index], -index))
-    header = full[best]
+    header = full[best_header(full, body)]
     after = [line for line in above if line.first > header.last]
     before = [line for line in above if line.last < header.first]
-    nameless = [place for place, cell in enumerate(body) if cell and not _is_name(_cell(header, place))]
+    nameless = [place for place, cell in enumerate(body) if cell and not is_name(cell_of(header, place))]
     naming = [line for line in above if line is not header and _names_all(line, nameless)] if nameless else []
     if naming:
         _names_from(header, naming[0], width, above, layout, notes)
         return header
     top, count = header, 1
-    if before and _repeats(header) and _groups(before[-1], header):
+    if before and repeats(header) and groups(before[-1], header):
         top, count = before.pop(), 2
         layout.table["header"] = [1, 2]
         notes.find("header", f"lines {top.first} and {header.first}", "names in the second one are repeated")
@@ -133,23 +110,8 @@ def _find_header(above: Sequence[Line], width: int, body: Sequence[str], layout:
     if after:
         layout.table["data"] = 1 + count + len(after)
         notes.find("rows below the header", str(len(after)), "; ".join(_shown(line) for line in after[:2]))
-        layout.units = _units(header, after)
+        layout.units = units_in(header, after)
     return header
-
-
-def _repeats(header: Line) -> bool:
-    """Whether a row has a name more than once."""
-    names = [cell for cell in header.fields if cell]
-    return len(set(names)) < len(names)
-
-
-def _groups(upper: Line, header: Line) -> bool:
-    """Whether the row above a header tells its names apart: as merged cells do, which are empty but for the first."""
-    group, pairs = "", []
-    for place, name in enumerate(header.fields):
-        group = _cell(upper, place) or group
-        pairs.append((group, name))
-    return len({pair for pair in pairs if pair[1]}) == sum(bool(name) for _, name in pairs)
 
 
 def _skip_to(header: Line, last: Line, layout: Layout) -> None:
@@ -160,22 +122,18 @@ def _skip_to(header: Line, last: Line, layout: Layout) -> None:
         layout.table["skip"] = header.first - 1
 
 
-def _is_name(cell: str) -> bool:
-    return bool(cell) and NUMBER.match(cell) is None and cell.strip("[]() ") not in KNOWN_UNITS
-
-
 def _names_all(line: Line, places: Sequence[int]) -> bool:
     """Whether a row has a name of its own for each of the places."""
-    cells = [_cell(line, place) for place in places]
-    return all(map(_is_name, cells)) and len(set(cells)) == len(cells)
+    cells = [cell_of(line, place) for place in places]
+    return all(map(is_name, cells)) and len(set(cells)) == len(cells)
 
 
 def _names_from(header: Line, naming: Line, width: int, above: Sequence[Line], layout: Layout, notes: Notes) -> None:
     """Name the columns: no single row does. `naming`: names those that the header only numbers."""
     names = []
     for place in range(width):
-        own, other = _cell(header, place), _cell(naming, place)
-        names.append((own if _is_name(own) else other or own) or None)
+        own, other = cell_of(header, place), cell_of(naming, place)
+        names.append((own if is_name(own) else other or own) or None)
     layout.table["skip"] = above[-1].last
     layout.table["names"] = _distinct(names)
     notes.find("header", f"lines {above[0].first} to {above[-1].last}", "no single line names all columns")
@@ -209,29 +167,6 @@ def _check_width(header: Line, body: Sequence[str], where: str) -> None:
             " the delimiter",
             "export it with another delimiter, such as ;, or with a decimal point",
         )
-
-
-def _header_score(fields: Sequence[str], times: Sequence[int]) -> int:
-    """How many cells are names: distinct, and neither numbers nor units. A name of time above instants counts most."""
-    names = {cell for cell in fields if cell and not NUMBER.match(cell)}
-    units = sum(cell.strip("[]() ") in KNOWN_UNITS for cell in names)
-    timed = any(place < len(fields) and named_like_time(fields[place]) for place in times)
-    return 2 * len(names) - 2 * units + (OF_TIME if timed else 0)
-
-
-def _units(header: Line, rows: Sequence[Line]) -> dict[str, str]:
-    """Column -> unit, if a row below the header has units: short words, but no numbers."""
-    for line in rows:
-        cells = {_cell(header, place): cell for place, cell in enumerate(line.fields) if cell}
-        texts = [cell.strip("[]() ") for cell in cells.values()]
-        known = sum(text in KNOWN_UNITS for text in texts)
-        if known and 2 * known >= len([text for text in texts if text]) - 2:
-            return {name: cell.strip("[]() ") for name, cell in cells.items() if cell.strip("[]() ") in KNOWN_UNITS}
-    return {}
-
-
-def _cell(line: Line, place: int) -> str:
-    return line.fields[place] if place < len(line.fields) else ""
 
 
 def _distinct(names: Sequence[str | None]) -> list[str | None]:

@@ -15,6 +15,7 @@ from eugenie_cli.printable import printable
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.readings.number_units import FIRST_PLAUSIBLE
 from eugenie_cli.site.load import FOLDER, load_site
+from eugenie_cli.sources.leftovers import counted
 from eugenie_cli.sources.look.csv_files import FileLook, csv_look
 from eugenie_cli.sources.look.first_bytes import Refusal, files_in, type_of
 from eugenie_cli.sources.look.plant import Plant
@@ -27,6 +28,9 @@ from eugenie_cli.sources.tables import instant
 
 MOST_FILES = 200
 """Files that are looked at: a pattern may match tens of thousands of one kind."""
+
+MOST_REPEATED = 0.01
+"""Share of readings that may have the sensor and instant of another: exports overlap."""
 
 
 @dataclass
@@ -161,6 +165,19 @@ def _check_trial(proposal: Proposal) -> None:
         notes.check("ts", f"some readings are dated {instant(trial.end_ms)}, ahead of this machine's clock")
     if trial.start_ms is not None and trial.start_ms < FIRST_PLAUSIBLE:
         notes.check("ts", f"some readings are dated {instant(trial.start_ms)}, before 1990")
+    if mixed := [column for column, kind in trial.unread.items() if kind == "units"]:
+        notes.check(
+            "value",
+            f"{printable(mixed[0], 60)!r} has several units of one tag: its values are mixed",
+            "export them in one unit, or a source for each with `units`",
+        )
+    if trial.repeated > MOST_REPEATED * trial.readings:
+        notes.check(
+            "ts",
+            f"{counted(trial.repeated, 'reading')} of {trial.readings:,} have the sensor and instant of another: one"
+            " is kept of each",
+            "export fractions of seconds, or name the column that tells them apart: `asset`, `sensor` or `tag`",
+        )
     if trial.partly or any(look.sample is not None and look.sample.said for look in proposal.files):
         notes.check(
             "path", "only parts of the files were looked at; `eugenie import` reports tags that are elsewhere in them"

@@ -10,11 +10,13 @@ from typing import Any
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.sources.look.csv_files import FileLook
-from eugenie_cli.sources.look.file_names import pattern_of, stem_of
+from eugenie_cli.sources.look.file_names import are_periods, pattern_of, stem_of
 from eugenie_cli.sources.look.findings import Notes
 from eugenie_cli.sources.look.mapping import sensors_of_assets, tags_of
-from eugenie_cli.sources.look.plant import Member, Plant, member_of, of_tags, unfit
-from eugenie_cli.sources.look.shape import Shape, shape_of
+from eugenie_cli.sources.look.plant import Plant, of_tags, unfit
+from eugenie_cli.sources.look.sensor_names import Member, member_of, named
+from eugenie_cli.sources.look.shape import Shape
+from eugenie_cli.sources.look.shapes import shape_of
 from eugenie_cli.sources.look.table import SampleTable
 from eugenie_cli.sources.look.times import instants_in
 
@@ -29,30 +31,55 @@ def plant_of(
     say. Raises EugenieError for assets that a site file cannot name.
     """
     units = {name: unit for look in files for name, unit in look.units.items()}
+    labels = {name: label for look in files for name, label in look.labels.items()}
     paths = [look.path for look in files]
     if shape.asset is not None:
-        return _of_column(table, shape, units)
+        return _of_column(table, shape, units, readings)
     if shape.per_file:
         pattern, tags = pattern_of(paths, "tag")
         readings["tag"] = {"file": pattern}
         notes.find("tags", ", ".join(sorted(set(tags.values()))[:6]), "the names of the files")
         notes.check("tag", "the names of the files were taken for tags, because the files do not name them")
+        if len({path.parent for path in paths}) > 1:
+            return _of_folders(paths, tags, units, readings, notes)
         return of_tags([member_of(tag, units) for tag in dict.fromkeys(tags.values())], "machine-1")
     by_file = _of_files(files, units, readings, notes)
     if by_file is not None:
         return by_file
-    members = [member_of(tag, units, column) for tag, column in tags_of(table, shape).items()]
+    members = [member_of(tag, units, column, labels.get(column, "")) for tag, column in tags_of(table, shape).items()]
     return of_tags(members, "machine-1" if len(paths) > 1 or len(stem_of(paths[0])) < SHORT else stem_of(paths[0]))
 
 
-def _of_column(table: SampleTable, shape: Shape, units: Mapping[str, str]) -> Plant:
+def _of_folders(
+    paths: Sequence[Path], tags: Mapping[Path, str], units: Mapping[str, str], readings: dict[str, Any], notes: Notes
+) -> Plant:
+    """Assets named by folders, in which files are named by their tags."""
+    pattern, assets = pattern_of(paths, "asset")
+    if odd := unfit(assets.values()):
+        raise EugenieError(
+            f"the folder {printable(odd[0], 60)!r} cannot name an asset",
+            "rename the folders: letters, digits, '.', '_' and '-'",
+        )
+    readings["asset"] = {"file": pattern}
+    listed = ", ".join(sorted(set(assets.values()))[:6])
+    notes.check("asset", f"the names of the folders were taken for assets ({listed})")
+    own = [{tags[path]: member_of(tags[path], units)} for path in paths]
+    return Plant(_by_name(assets, paths, own))
+
+
+def _of_column(table: SampleTable, shape: Shape, units: Mapping[str, str], readings: dict[str, Any]) -> Plant:
     assets = sensors_of_assets(table, shape)
     if odd := unfit(assets):
         raise EugenieError(
             f"assets such as {printable(odd[0], 60)!r} in the column {shape.asset!r} cannot be names in a site file",
             "export names of letters, digits, '.', '_' and '-', or tags instead of assets",
         )
-    return Plant({asset: [member_of(sensor, units) for sensor in sensors] for asset, sensors in assets.items()})
+    plant = Plant({asset: [member_of(sensor, units) for sensor in sensors] for asset, sensors in assets.items()})
+    if shape.kind == "wide":
+        return Plant({asset: named(members) for asset, members in plant.assets.items()})
+    if any(member.name != member.tag for members in plant.assets.values() for member in members):
+        readings["tag"] = readings.pop("sensor")  # with its unit, it is no sensor's name
+    return plant
 
 
 def _of_files(
@@ -63,7 +90,10 @@ def _of_files(
     pattern, names = pattern_of(paths, "asset")
     shapes = [shape_of(look.table, "", Notes(), annotated=look.annotated) for look in files]
     own = [
-        {tag: member_of(tag, units, column) for tag, column in tags_of(look.table, shape).items()}
+        {
+            tag: member_of(tag, units, column, look.labels.get(column, ""))
+            for tag, column in tags_of(look.table, shape).items()
+        }
         for look, shape in zip(files, shapes, strict=True)
     ]
     members = [member for tags in own for member in tags.values()]
@@ -72,7 +102,7 @@ def _of_files(
         return None
     if not several and (addresses or len(stem_of(paths[0])) < SHORT):
         return None
-    if several and addresses and not _overlap(files, shapes):
+    if several and (addresses or are_periods(names.values())) and not _overlap(files, shapes):
         notes.find("files", "one after the other in time", "so their names are no assets")
         return None
     if odd := unfit(names.values()):
@@ -86,7 +116,9 @@ def _of_files(
     listed = ", ".join(sorted(set(names.values()))[:6])
     notes.find("assets", listed, "the names of the files")
     notes.check(
-        "asset", f"the names of the files were taken for assets ({listed})", "if tags are unique, remove `asset`"
+        "asset",
+        f"the names of the {'folders' if pattern == '{parent}' else 'files'} were taken for assets ({listed})",
+        "if tags are unique, remove `asset`",
     )
     return Plant(_by_name(names, paths, own))
 
@@ -97,7 +129,7 @@ def _by_name(
     found: dict[str, dict[str, Member]] = {}
     for path, members in zip(paths, own, strict=True):
         found.setdefault(names[path], {}).update(members)
-    return {asset: list(found[asset].values()) for asset in sorted(found)}
+    return {asset: named(list(found[asset].values())) for asset in sorted(found)}
 
 
 def _share(own: Sequence[Mapping[str, Member]]) -> bool:

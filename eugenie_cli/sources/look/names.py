@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 TAG = re.compile(
-    r"tag.?name|tag.?path|tag.?id|node.?id|point.?name|point.?id|var.?name|item.?id|item.?name|signal.?name|^_?name$|"
+    r"tag.?name|tag.?path|tag.?id|tag.?index|node.?id|point.?name|point.?id|var.?name|item.?id|item.?name|signal.?name|^_?name$|"
     r"^tags?$|^points?$|^variable$|^items?$|^node$|^path$|^measurement$|^address$|^messstelle$|^kanal$|^nokta$|^web.?id$|"
-    r"history.?id|fully.?qualified|attribute.?name",
+    r"history.?id|fully.?qualified|attribute.?name|^series(?:.?name)?$|^object(?:.?name)?$|^tag.?no\.?$",
     re.IGNORECASE,
 )
 SENSOR = re.compile(
@@ -28,6 +28,12 @@ VALUE = re.compile(
     re.IGNORECASE,
 )
 TYPED_VALUE = re.compile(r"^(float|double|int|long|numeric|bool(?:ean)?)[_ ]?value$", re.IGNORECASE)
+IDENTIFIER = re.compile(r"id$|guid|uuid|index$", re.IGNORECASE)
+"""Ends the name of a column with codes that a program made up: beside it, a column of names says more."""
+COUNTS_TAGS = re.compile(
+    r"(?:index|idx|id|no\.?|nr\.?|num|number|channel|kanal|ch|slot|port|addr|address)$", re.IGNORECASE
+)
+"""Ends the name of a column whose numbers may stand for tags or machines."""
 NUMBER_OF_ROW = re.compile(
     r"^(?:_?id|#|no\.?|nr\.?|index|row(?:.?(?:id|no|number))?|seq(?:uence)?(?:.?no)?|record(?:.?no)?|rn|"
     r"unnamed: 0|lfd.?nr\.?)$",
@@ -35,9 +41,15 @@ NUMBER_OF_ROW = re.compile(
 )
 QUALITY = re.compile(r"qual|valid|good|opc|kalite|integrity", re.IGNORECASE)
 """A quality beyond doubt: a status may be the state of a machine."""
-FLAG = re.compile(r"^(?:questionable|substituted|annotated|is.?system|future)$", re.IGNORECASE)
-"""What PI says of a value beside its quality."""
+FLAG = re.compile(r"^(?:questionable|substituted|annotated|is.?system|future|is.?init.?value)$", re.IGNORECASE)
+"""What PI and gateways say of a value beside its quality."""
 LABEL = re.compile(r"^(?:anomaly|anomalies|label|labels|change.?point|fault|is.?fault|class|target)$", re.IGNORECASE)
+ERROR = re.compile(
+    r"^(?:is.?)?(?:error|err|alarm|trip|suspect|comm.?(?:fail|error|loss))(?:.?(?:flag|bit|state))?$", re.IGNORECASE
+)
+"""A column that may be a state of the machine, or say that its readings are bad."""
+SECONDS = re.compile(r"^(?:secs?|seconds?|msecs?|millis?|milliseconds?|millitm|usecs?|frac(?:tion)?)$", re.IGNORECASE)
+"""Columns beside an instant that some loggers write with fractions of a second."""
 TAG_MORE = re.compile(
     r"unit|einheit|birim|descr|comment|note|type|mode|retrieval|marker|user|operator|source", re.IGNORECASE
 )
@@ -53,7 +65,7 @@ _TIME_WORD = (
 )
 _QUALITY_WORD = (
     r"(?:opc.?quality|quality.?code|status.?code|quality|quali|status|validity|valid|qual|stat|flag|good|durum|"
-    r"kalite|qc|q)"
+    r"kalite|confidence|conf|güte|qc|q)"
 )
 _VALUE_WORD = r"(?:measured.?value|value|val|wert|pv|v)"
 

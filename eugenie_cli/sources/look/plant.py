@@ -5,27 +5,22 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eugenie_cli.sources.look.file_names import NAME
-from eugenie_cli.sources.look.names import UNIT
+from eugenie_cli.sources.look.sensor_names import Member, machine_in, named
 
 _SEPARATORS = ("/", "\\", ".", ":", "_", "-", " ")
 _INSTRUMENT = re.compile(
     r"^(?P<area>.*?)(?P<letters>[A-Za-z]{1,5})(?P<sign>[-_ ]?)(?P<loop>\d{2,6}[A-Za-z]?)(?P<rest>\D.*|)$"
 )
 _FIT = re.compile(r"[^A-Za-z0-9._-]+")
+_OF_LOOPS = frozenset(
+    ["pv", "sp", "op", "mv", "cv", "out", "in", "value", "val", "mode", "auto", "status", "q", "quality"]
+)
+"""What a controller has: its loop is no machine."""
 FEWEST = 2
 """Sensors of an asset: a group of tags with fewer is none."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """A sensor of an asset: its `name` in the class, its `tag` in the data, and its `unit` ("" if unknown)."""
-
-    name: str
-    tag: str
-    unit: str = ""
 
 
 @dataclass
@@ -56,35 +51,26 @@ class Plant:
         return found
 
 
-def member_of(tag: str, units: Mapping[str, str], column: str = "") -> Member:
-    """A sensor named by its tag, without the unit that is part of a column's name."""
-    match = UNIT.match(tag)
-    if match is not None and not match["unit"].isdigit():
-        return Member(match["name"], tag, match["unit"])
-    return Member(tag, tag, units.get(column or tag, ""))
-
-
 def of_tags(members: Sequence[Member], fallback: str) -> Plant:
     """The plant of tags alone: grouped by what their names have in common, or all of them one asset."""
     groups = _by_instrument(members) or _by_prefix(members)
     if groups is not None:
         shown = ", ".join(list(groups)[:4])
         return Plant(groups, named=False, how=f"tags were assigned to assets by their names ({shown})")
-    asset = fit(fallback)
-    return Plant({asset: list(members)}, named=False, how=f"all tags were assigned to one asset, {asset}")
+    asset = fit(machine_in(members) or fallback)
+    return Plant({asset: named(members)}, named=False, how=f"all tags were assigned to one asset, {asset}")
 
 
 def _by_prefix(members: Sequence[Member]) -> dict[str, list[Member]] | None:
-    """Line1/Pump2/Flow: everything before the last separator is the asset, if several assets have the same sensors."""
+    """Line1/Pump2/Flow: the first parts are the asset, as many as give several assets with the same sensors."""
     for sign in _SEPARATORS:
-        groups: dict[str, dict[str, Member]] = defaultdict(dict)
-        for member in members:
-            before, found, after = member.name.rpartition(sign)
-            if not found or not before or not after:
-                break
-            groups[before][after] = Member(after, member.tag, member.unit)
-        else:
-            if (fitting := _fitting(groups)) is not None:
+        parts = [member.name.split(sign) for member in members]
+        for depth in range(min(map(len, parts)) - 1, 0, -1):
+            groups: dict[str, dict[str, Member]] = defaultdict(dict)
+            for member, path in zip(members, parts, strict=True):
+                after = sign.join(path[depth:])
+                groups[sign.join(path[:depth])][after] = replace(member, name=after)
+            if all(groups) and all(all(group) for group in groups.values()) and (fitting := _fitting(groups)):
                 return fitting
     return None
 
@@ -97,9 +83,8 @@ def _by_instrument(members: Sequence[Member]) -> dict[str, list[Member]] | None:
         if match is None:
             return None
         asset = f"{match['area']}{match['loop']}"
-        groups[asset][f"{match['letters']}{match['rest']}"] = Member(
-            f"{match['letters']}{match['rest']}", member.tag, member.unit
-        )
+        sensor = f"{match['letters']}{match['rest']}"
+        groups[asset][sensor] = replace(member, name=sensor)
     return _fitting(groups)
 
 
@@ -107,13 +92,15 @@ def _fitting(groups: Mapping[str, Mapping[str, Member]]) -> dict[str, list[Membe
     """The groups, if they look like assets: several, most of them with the same sensors."""
     if len(groups) < 2 or min(map(len, groups.values())) < FEWEST:
         return None
+    if all(sensor.lower() in _OF_LOOPS for group in groups.values() for sensor in group):
+        return None  # FIC101.PV and FIC101.SP: controllers
     kinds = {tuple(sorted(group)) for group in groups.values()}
-    if len(kinds) > max(1, len(groups) // 2):
+    if len(kinds) > max(1, (2 * len(groups)) // 3):
         return None
     names = [fit(asset) for asset in groups]
     if len(set(names)) < len(names):
         return None
-    return {name: list(group.values()) for name, group in zip(names, groups.values(), strict=True)}
+    return {name: named(list(group.values())) for name, group in zip(names, groups.values(), strict=True)}
 
 
 def fit(name: str) -> str:

@@ -10,10 +10,12 @@ from eugenie_cli.printable import printable
 from eugenie_cli.readings.code_lists import integer
 from eugenie_cli.readings.quality import SCHEMES
 from eugenie_cli.readings.values import STATUS_TEXTS
+from eugenie_cli.sources.look.cells import NUMBER
 from eugenie_cli.sources.look.findings import Notes
-from eugenie_cli.sources.look.names import QUALITY
+from eugenie_cli.sources.look.names import QUALITY, TAG_MORE
+from eugenie_cli.sources.look.quality_lists import Lists, lists_of
 from eugenie_cli.sources.look.table import Column
-from eugenie_cli.sources.records.companions import is_row_quality
+from eugenie_cli.sources.records.companions import is_bad_if_true, is_row_quality
 
 ORDER = ("opcda", "opcua", "ignition", "boolean", "factorytalk", "words", "wonderware")
 """Schemes, the most specific first."""
@@ -22,7 +24,7 @@ READS = 0.6
 MOST_CODES, FEW_CODES = 60, 8
 _NAMES = re.compile(
     r"quality|quali|status|(?:^|[\W_])(?:q|qc|qual|stat|flags?|good|isgood|valid|validity|integrity)(?:$|[\W_])|validity|"
-    r"dataintegrity|kalite|durum|zustand|calidad|qualit",
+    r"confidence|percent.?good|güte|dataintegrity|kalite|durum|zustand|calidad|qualit",
     re.IGNORECASE,
 )
 _TRUE_IS_GOOD = re.compile(r"good|valid", re.IGNORECASE)
@@ -32,11 +34,13 @@ _BEST = re.compile(r"opc", re.IGNORECASE)
 
 def named_like_quality(name: str) -> bool:
     """Whether a column's name says that it is a quality."""
-    return is_row_quality(name) or _NAMES.search(name) is not None
+    return is_row_quality(name) or is_bad_if_true(name) or _NAMES.search(name) is not None
 
 
 def is_quality(column: Column) -> bool:
     """Whether a column may be the quality of its rows: named so, with few codes."""
+    if lists_of(column) is not None and (named_like_quality(column.name) or is_bad_if_true(column.name)):
+        return True
     if not named_like_quality(column.name) or not column.counts or len(column.counts) > MOST_CODES:
         return False
     if column.typed == "object":
@@ -46,9 +50,21 @@ def is_quality(column: Column) -> bool:
     return known or (QUALITY.search(column.name) is not None and len(codes) < FEW_CODES)
 
 
-def preferred(columns: Sequence[Column]) -> Column:
-    """The column that says most: OPC's code rather than a summary."""
-    return max(columns, key=lambda column: (bool(_BEST.search(column.name)), -columns.index(column)))
+def may_be_quality(column: Column) -> bool:
+    """Whether a column may say which readings are good although its name does not: it has several codes, but few."""
+    if column.typed == "object" or TAG_MORE.search(column.name):
+        return False
+    return 1 < len(column.counts) < FEW_CODES
+
+
+def quality_of_rows(columns: Sequence[Column]) -> Column | None:
+    """The column with the quality of the rows: the one that says most, OPC's code rather than a summary."""
+    found = [column for column in columns if is_quality(column)]
+
+    def rank(column: Column) -> tuple[bool, bool, int]:
+        return bool(_BEST.search(column.name)), not is_bad_if_true(column.name), -found.index(column)
+
+    return max(found, key=rank, default=None)
 
 
 def quality_settings(column: Column, values: Sequence[str], others: Sequence[str], notes: Notes) -> dict[str, Any]:
@@ -56,6 +72,8 @@ def quality_settings(column: Column, values: Sequence[str], others: Sequence[str
     `others`: names of the table's columns.
     """
     codes = dict(column.counts)
+    if (lists := lists_of(column)) is not None:
+        return _as_listed(column, lists, notes)
     verdicts = {scheme: _verdicts(scheme, codes) for scheme in ORDER}
     total = sum(codes.values())
     reading = [s for s in ORDER if sum(codes[code] for code in verdicts[s]) >= READS * total]
@@ -66,6 +84,9 @@ def quality_settings(column: Column, values: Sequence[str], others: Sequence[str
         return _by_lists(column, notes)
     preference = _preference(column, codes, others)
     chosen = next((s for s in preference if s in reading), reading[0])
+    good = sum(codes[code] for code, is_good in verdicts[chosen].items() if is_good)
+    if not good and len(codes) > 1 and any(map(NUMBER.match, values)):
+        return _by_lists(column, notes)  # values beside codes that would all be bad
     notes.find("quality", f"{column.name}, scheme {chosen}", f"codes {shown}")
     rivals = [s for s in reading if verdicts[s] != verdicts[chosen] and any(verdicts[s].values())]
     known_bad = _bad_by_value(column, values)
@@ -152,6 +173,15 @@ def _bad_by_value(column: Column, values: Sequence[str]) -> set[str]:
 def _mixed(column: Column, values: Sequence[str], code: str) -> bool:
     """Whether there are values beside a code, too."""
     return any(c == code and v and v.lower() not in STATUS_TEXTS for c, v in zip(column.cells, values, strict=True))
+
+
+def _as_listed(column: Column, lists: Lists, notes: Notes) -> dict[str, Any]:
+    """The lists of codes that name or words explain."""
+    written = {key: list(codes) for key, codes in (("good", lists.good), ("bad", lists.bad)) if codes}
+    said = "; ".join(f"{key}: {', '.join(printable(code, 20) for code in codes)}" for key, codes in written.items())
+    notes.find("quality", f"{column.name}, {said}", lists.why)
+    notes.check("quality", f"in {column.name}, {said}: {lists.why}", "correct the lists")
+    return written
 
 
 def _by_lists(column: Column, notes: Notes) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import yaml
 from eugenie_cli.printable import printable
 from eugenie_cli.site.field_types import show_duration
 from eugenie_cli.sources.look.findings import Check
-from eugenie_cli.sources.look.plant import Member, Plant
+from eugenie_cli.sources.look.plant import Plant
+from eugenie_cli.sources.look.sensor_names import Member
 
 WIDTH = 116
 SHOWN_FILES = 4

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 from eugenie_cli.readings.tag_columns import UNNAMED
 
@@ -38,9 +39,12 @@ class Column:
 
 @dataclass(frozen=True)
 class SampleTable:
-    """The columns of one file, or of several with the same columns."""
+    """The columns of one file, or of several with the same columns. `files`: the number of the file of each row; none
+    if there is one.
+    """
 
     columns: tuple[Column, ...]
+    files: Sequence[int] = ()
 
     @property
     def rows(self) -> int:
@@ -57,12 +61,8 @@ class SampleTable:
 
     def with_rows(self, kept: Sequence[bool]) -> SampleTable:
         """Only some of the rows."""
-        return SampleTable(
-            tuple(
-                Column(c.name, [cell for cell, keep in zip(c.cells, kept, strict=True) if keep], c.typed)
-                for c in self.columns
-            )
-        )
+        columns = (Column(c.name, list(compress(c.cells, kept)), c.typed) for c in self.columns)
+        return SampleTable(tuple(columns), list(compress(self.files, kept)) if self.files else ())
 
 
 def pooled(tables: Sequence[SampleTable]) -> SampleTable:
@@ -81,4 +81,5 @@ def pooled(tables: Sequence[SampleTable]) -> SampleTable:
             else:
                 cells += [""] * table.rows
         columns.append(Column(name, cells, typed))
-    return SampleTable(tuple(columns))
+    files = [number for number, table in enumerate(tables) for _ in range(table.rows)]
+    return SampleTable(tuple(columns), files)

@@ -32,6 +32,9 @@ def choose(found: Instants, cells: Sequence[str], notes: Notes, where: str) -> i
     """The index of the reading (`found.formats`) that is meant. Adds a check if the data do not show it."""
     if len(found.formats) < 2:
         return 0
+    if (dotted := _day_first(found)) is not None:
+        notes.find("order of day and month", _shown(found.formats[dotted]), "nobody writes the month first with dots")
+        return dotted
     sequels = [_sequel(found, choice, cells) for choice in range(len(found.formats))]
     left = list(range(len(sequels)))
     now = int(time.time() * 1_000)
@@ -56,6 +59,13 @@ def choose(found: Instants, cells: Sequence[str], notes: Notes, where: str) -> i
         f"the other way: format {others}",
     )
     return chosen
+
+
+def _day_first(found: Instants) -> int | None:
+    """The index of the only reading that has a day before a month and dots between them."""
+    dotted = [n for n, formats in enumerate(found.formats) if all(f.startswith("%d.%m.") for f in formats)]
+    others = [n for n, formats in enumerate(found.formats) if any("." not in f[:3] for f in formats)]
+    return dotted[0] if len(dotted) == 1 and not others else None
 
 
 def _likely(found: Instants, left: Sequence[int]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.sources.look.findings import Notes
-from eugenie_cli.sources.look.instants import Instants, instants_of, named_like_time, odd_epoch
+from eugenie_cli.sources.look.instants import Instants, instants_of, named_like_time, odd_epoch, relative
 from eugenie_cli.sources.look.table import Column, SampleTable
 from eugenie_cli.sources.look.time_choice import choose
 from eugenie_cli.sources.look.zones import zone_of
@@ -17,6 +17,10 @@ from eugenie_cli.sources.look.zones import zone_of
 ROWS, SECOND_MS = 1_000, 1_000
 """Rows in which two columns of instants are compared, and what counts as the same instant, ms."""
 _MILLIS = re.compile(r"milli|msec|(?:^|[\W_])ms(?:$|[\W_])|^ms$", re.IGNORECASE)
+_MILLIS_ALONE = re.compile(r"^(?:time[_ ]?)?(?:milli(?:s|sec|tm|seconds?)?|msec|ms)$", re.IGNORECASE)
+"""Beside a column with whole instants, another name is that of a measurement."""
+_FRACTION = re.compile(r":\d{2}[.,]\d")
+_UTC = re.compile(r"(?:^|[\W_])(?:UTC|GMT)(?![ ]?[+-] ?\d)(?:$|[\W_])", re.IGNORECASE)
 _THREE_DIGITS = re.compile(r"^\d{1,3}$")
 _PREFERRED = (re.compile(r"source", re.IGNORECASE), re.compile(r"server|insert|created|received|import"))
 
@@ -45,12 +49,14 @@ def time_columns(table: SampleTable, where: str) -> TimeColumns:
     whole = {name: read for name, read in found.items() if read.is_whole}
     if whole:
         name, rival = _preferred(whole, table)
-        return TimeColumns(whole, (name,), whole[name], rival)
+        more = () if _has_fractions(table[name]) else _millis(table, set(whole), _MILLIS_ALONE)
+        read = instants_of(table[name], by_format=True) if more and whole[name].unit == "iso" else None
+        return TimeColumns(whole, (name, *more) if read else (name,), read or whole[name], rival)
     dates = [name for name, read in found.items() if read.date and not read.time]
     clocks = [name for name, read in found.items() if read.time and not read.date]
     if dates and clocks:
-        names = (dates[0], clocks[0], *_millis(table, {*dates, *clocks}))
-        joined = Column("joined", _joined(table, names[:2]))
+        names = (dates[0], clocks[0], *_millis(table, {*dates, *clocks}, _MILLIS))
+        joined = Column("joined", _joined(table, names))
         read = instants_of(joined)
         if read is not None and read.is_whole:
             return TimeColumns({}, names, read)
@@ -73,8 +79,16 @@ def _missing(table: SampleTable, where: str, dates: Sequence[str], clocks: Seque
     if clocks:
         return (
             f"{where}: the column {clocks[0]!r} has times of day without a date",
-            "export the date, too, or name it: readings of several days cannot be told apart",
+            f"export the date, too, or say where it is stated: ts: {{path: {clocks[0]},"
+            " date: {file: 'log_{date}'}}",
         )
+    for column in table.columns:
+        if relative(column):
+            return (
+                f"{where}: the column {column.name!r} counts time from a start that the rows do not state",
+                f"export absolute timestamps, or say where the start is: ts: {{path: {column.name}, unit: s,"
+                " start: {line: ...}}",
+            )
     names = ", ".join(repr(name) for name in table.names[:8])
     return f"{where}: none of its columns ({names}) has instants", "export the timestamp of each reading"
 
@@ -110,19 +124,26 @@ def _differ(table: SampleTable, one: str, other: str, whole: dict[str, Instants]
     return False
 
 
-def _millis(table: SampleTable, others: set[str]) -> tuple[str, ...]:
+def _millis(table: SampleTable, others: set[str], pattern: re.Pattern[str]) -> tuple[str, ...]:
     """A column of milliseconds."""
     for column in table.columns:
-        named = column.name not in others and _MILLIS.search(column.name)
-        if named and column.counts and all(map(_THREE_DIGITS.match, column.counts)):
+        if column.name not in others and pattern.search(column.name) and _are_millis(column):
             return (column.name,)
     return ()
 
 
+def _are_millis(column: Column) -> bool:
+    return bool(column.counts) and all(map(_THREE_DIGITS.match, column.counts))
+
+
+def _has_fractions(column: Column) -> bool:
+    return any(_FRACTION.search(text) for text in column.counts)
+
+
 def instants_in(table: SampleTable, names: Sequence[str]) -> Instants:
     """How the columns with these names are read together. Raises EugenieError if they are no instants."""
-    column = table[names[0]] if len(names) == 1 else Column("joined", _joined(table, names[:2]))
-    read = instants_of(column)
+    column = table[names[0]] if len(names) == 1 else Column("joined", _joined(table, names))
+    read = instants_of(column, by_format=len(names) > 1)
     if read is None or not read.is_whole:
         raise EugenieError(
             f"the instants of several files, in {', '.join(map(repr, names))}, are in different forms",
@@ -132,7 +153,9 @@ def instants_in(table: SampleTable, names: Sequence[str]) -> Instants:
 
 
 def _joined(table: SampleTable, names: Sequence[str]) -> list[str]:
-    columns = [table[name].cells for name in names]
+    """The texts of instants in several columns, without milliseconds in the last one, which no format reads."""
+    whole = names[:-1] if len(names) > 1 and _MILLIS.search(names[-1]) and _are_millis(table[names[-1]]) else names
+    columns = [table[name].cells for name in whole]
     return [" ".join(cells) if all(cells) else "" for cells in zip(*columns, strict=True)]
 
 
@@ -142,7 +165,7 @@ def time_part(
     """The settings of `ts`. `names`: none if each tag has an instant of its own, whose cells are then `table`'s;
     `ordered`: whether rows have an order that shows which pass of the repeated hour they are of.
     """
-    cells = _joined(table, names[:2]) if len(names) > 1 else list(table[names[0]].cells) if names else _all(table)
+    cells = _joined(table, names) if len(names) > 1 else list(table[names[0]].cells) if names else _all(table)
     choice = choose(read, cells, notes, "the instant")
     settings = read.settings(choice)
     to_ms = read.reader(choice)
@@ -150,10 +173,13 @@ def time_part(
     shown = next((cell for cell in cells if to_ms(cell) is not None), "")
     written = settings.get("format") or settings.get("unit") or "ISO 8601"
     notes.find("instants", written if isinstance(written, str) else " and ".join(written), f"such as {shown}")
-    zone = zone_of(read, instants, notes)
+    in_utc = read.is_local and next(filter(_UTC.search, names), None)
+    if in_utc:
+        notes.find("time zone", "UTC", f"the name of the column {in_utc}")
+    zone = "UTC" if in_utc else zone_of(read, instants, notes)
     if zone is not None:
         settings["timezone"] = zone
-    if read.is_local and ordered:
+    if read.is_local and ordered and not in_utc:
         settings["ambiguous"] = "order"
     if names:
         path = {"path": names[0] if len(names) == 1 else list(names)}

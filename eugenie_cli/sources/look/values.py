@@ -77,7 +77,7 @@ def value_settings(columns: Sequence[Column], delimiter: str, notes: Notes) -> d
             texts.update(column.counts)
     signs = numbers_of((text for text in texts if NUMBER.match(text)), delimiter, notes).settings()
     settings: dict[str, Any] = dict(signs)
-    settings |= _units_and_marks(texts, signs, notes)
+    settings |= _units_and_marks(texts, _units(columns), signs, notes)
     read = compile_rule(ValueRule.of(settings))
     unread = Counter({text: count for text, count in texts.items() if not _reads(read, text)})
     states, bad = _words(unread, columns, notes)
@@ -97,13 +97,26 @@ def _reads(read: Any, text: str) -> bool:
     return True
 
 
-def _units_and_marks(texts: Mapping[str, int], signs: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+def _units(columns: Sequence[Column]) -> list[set[str]]:
+    """The units behind the numbers of each column that has any."""
+    found = [{match["unit"] for text in c.counts if (match := _WITH_UNIT.match(text))} for c in columns]
+    return [units for units in found if units]
+
+
+def _units_and_marks(
+    texts: Mapping[str, int], of_columns: Sequence[set[str]], signs: Mapping[str, Any], notes: Notes
+) -> dict[str, Any]:
     """`unit` and `strip` for numbers with something around them."""
     read = compile_rule(ValueRule.of(signs))
     odd = [text for text in texts if not _reads(read, text)]
     units = Counter(match["unit"] for text in odd if (match := _WITH_UNIT.match(text)))
     found: dict[str, Any] = {}
-    if units:
+    several = {unit for of_one in of_columns for unit in of_one}
+    if len(several) > 1 and all(len(of_one) == 1 for of_one in of_columns):
+        found["strip"] = sorted(several)
+        notes.check("value", f"numbers are followed by their units ({', '.join(sorted(several))}), which are removed")
+        odd = [text for text in odd if _WITH_UNIT.match(text) is None]
+    elif units:
         unit, _ = units.most_common(1)[0]
         example = next(text for text in odd if text.endswith(unit))
         found["unit"] = unit
@@ -120,7 +133,7 @@ def _units_and_marks(texts: Mapping[str, int], signs: Mapping[str, Any], notes: 
         if part
     }
     if marks:
-        found["strip"] = sorted(marks)
+        found["strip"] = sorted({*marks, *found.get("strip", ())})
         listed = ", ".join(printable(text, 40) for text in marks.values())
         notes.check(
             "value",

@@ -59,6 +59,8 @@ _UNITS = frozenset(
 _BAD_IF_TRUE = frozenset(
     {"bad", "isbad", "badflag", "badquality", "invalid", "isinvalid", "fault", "error", "questionable"}
 )
+_DOUBTFUL = frozenset({"fault", "error", "questionable"})
+"""Of these, the first two may be states of a machine; a questionable value counts as good."""
 _MOST_UNITS = 10_000  # tags
 _ZONE = re.compile(r"(?:UTC|GMT)(?: ?[+-] ?\d{1,2}(?::?\d{2})?)?(?![A-Za-z])|[+-]\d{2}:\d{2}|\b(?:CES?T|MES?Z)\b")
 _OFFSET = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?|[A-Z]{3,4})$"
@@ -212,6 +214,11 @@ def _has_letters(cells: pa.Array) -> bool:
 def is_row_quality(column: str) -> bool:
     """Whether a column looks like the quality of a whole record."""
     return _squeezed(column) in _ROW_QUALITY
+
+
+def is_bad_if_true(column: str) -> bool:
+    """Whether a column, by its name, is true for bad values of whole records, such as BadFlag."""
+    return _squeezed(column) in _BAD_IF_TRUE - _DOUBTFUL
 
 
 def bases_of(names: Iterable[str]) -> frozenset[str]:

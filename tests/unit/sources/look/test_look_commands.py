@@ -84,7 +84,7 @@ def test_an_entry_is_printed_ready_to_paste(run, tmp_path):
         },
     }
     assert "semicolon" in err and "machine: set `step: 1m, max_gap: 5m`" in err
-    assert "machine-1, FT-101.PV, 2026-01-13T05:00:00Z, 0.5" in err
+    assert "machine-1, FT-101, 2026-01-13T05:00:00Z, 0.5" in err
 
 
 def test_an_entry_for_a_site_that_exists_has_a_name_of_its_own(run, tmp_path):

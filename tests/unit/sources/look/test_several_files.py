@@ -127,3 +127,38 @@ def test_files_that_do_not_exist_are_an_error(tmp_path):
         look([str(tmp_path / "*.csv")], tmp_path)
     with pytest.raises(EugenieError, match="is a folder"):
         look([str(tmp_path)], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["data.csv", "{}.csv"])
+def test_folders_of_machines(tmp_path, name):
+    files = {f"P{n}/{name.format(n)}": wide(value=n) for n in (1, 2)}
+    for folder in ("P1", "P2"):
+        (tmp_path / "exports" / folder).mkdir(parents=True)
+    found = looked(tmp_path, files)
+    (proposal,) = found.proposals
+    assert (proposal.entry["path"], proposal.entry["readings"]["asset"]) == ("exports/*/*.csv", {"file": "{parent}"})
+    assert list(found.plant.assets) == ["P1", "P2"] and proposal.trial.readings == 4
+    assert [asset for asset, *_ in proposal.trial.first] == ["P1", "P1", "P2"]
+
+
+def test_folders_of_machines_with_a_file_for_each_tag(tmp_path):
+    for folder in ("P1", "P2"):
+        (tmp_path / "exports" / folder).mkdir(parents=True)
+    found = looked(tmp_path, {f"P{n}/{tag}.csv": wide("Value", value=n) for n in (1, 2) for tag in ("FT", "PT")})
+    readings = found.proposals[0].entry["readings"]
+    assert (readings["asset"], readings["tag"]) == ({"file": "{parent}"}, {"file": "{stem}"})
+    assert {asset: [m.name for m in members] for asset, members in found.plant.assets.items()} == {
+        "P1": ["FT", "PT"],
+        "P2": ["FT", "PT"],
+    }
+    assert found.proposals[0].trial.readings == 8
+
+
+@pytest.mark.parametrize("names", [("20260301", "20260302"), ("log001", "log002"), ("2026-03-01/a", "2026-03-02/a")])
+def test_files_of_days_are_no_machines(tmp_path, names):
+    for name in names:
+        (tmp_path / "exports" / name).parent.mkdir(parents=True, exist_ok=True)
+    found = looked(tmp_path, {f"{name}.csv": wide("flow", day) for day, name in enumerate(names, 1)})
+    (proposal,) = found.proposals
+    assert "asset" not in proposal.entry["readings"] and len(found.plant.assets) == 1
+    assert proposal.trial.readings == 4
