@@ -23,6 +23,9 @@ UNCLEAR = (
 NEAR_MS = 600_000
 """Rows less than this apart follow each other: between them, no hour is missing."""
 
+FEWEST_BACK, MIXED = 3, 0.25
+"""So many steps against the direction of the others, and such a share of them, are no order."""
+
 
 def unclear(detail: str, ts: Mapping[str, Any]) -> str:
     """The explanation of a rejection; another one if the order of rows was to show which of two instants is meant."""
@@ -92,11 +95,20 @@ def _in_order(
     """
     twice = early != late
     once = early[~twice]
+    if _is_mixed(once):
+        return early, ~twice
     descents += _descents(once if len(np.unique(once)) > 1 else early)
     if descents > 0:
         ts, clear = _ascending(early[::-1], late[::-1])
         return ts[::-1], clear[::-1]
     return _ascending(early, late) if descents else (early, ~twice)
+
+
+def _is_mixed(ts: NDArray[np.int64]) -> bool:
+    """Whether rows are in no order: many steps go the other way. Some do where a file consists of several exports."""
+    steps = np.diff(ts)
+    back, ahead = int(np.count_nonzero(steps < 0)), int(np.count_nonzero(steps > 0))
+    return min(back, ahead) >= FEWEST_BACK and min(back, ahead) > MIXED * (back + ahead)
 
 
 def _descents(ts: NDArray[np.int64]) -> int:

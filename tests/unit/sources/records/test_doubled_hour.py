@@ -141,3 +141,16 @@ def test_gaps_are_compared_in_time_not_in_rows():
     columns = texts([[str(datetime(2026, 10, 25) + wall), "1"] for wall in walls], ["ts", "FT-1"])
     rows, refusals, _ = read(columns, WIDE)  # a repeated row, or the beginning of both passes
     assert len(rows) == 2 and [records for _, records, _ in refusals] == [[1, 2]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(step=st.sampled_from([1, 5]), order=st.randoms(use_true_random=False))
+def test_rows_in_no_order_are_not_read_at_another_instant(step, order):
+    instants = every(step * MINUTE, -3 * HOUR, 3 * HOUR)
+    order.shuffle(instants)
+    assert all(found in (None, instant) for found, instant in zip(read_at(instants), instants, strict=True))
+
+
+def test_exports_one_after_the_other_are_in_order():
+    instants = [*every(10 * MINUTE, -5 * HOUR, -3 * HOUR), *every(10 * MINUTE, -4 * HOUR, 3 * HOUR)]
+    assert read_at(instants) == instants
