@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from eugenie_cli.readings.columns.arrow_columns import as_texts, is_instant
 from eugenie_cli.readings.columns.local_time import LocalTime
 from eugenie_cli.readings.columns.number_layouts import Layout
-from eugenie_cli.readings.columns.text_blocks import Blocks, blocks_of_column, blocks_of_members, run_starts
+from eugenie_cli.readings.columns.text_blocks import Blocks, blocks_of_column, blocks_of_members, has_runs, run_starts
 from eugenie_cli.readings.columns.timestamp_layouts import layouts
 from eugenie_cli.readings.number_units import COUNTS, DAY_MS, OF_1970
 from eugenie_cli.readings.timestamps import MAX_INSTANT, MIN_INSTANT, ToInstant, compile_instant, zone
@@ -108,9 +108,14 @@ class Instants:
 
     def of_texts(self, texts: pa.StringArray) -> Read:
         """An Arrow column of texts; a null is not an instant. Of equal neighbours, only one is read."""
+        if not has_runs(texts):
+            return self._of_texts(texts)
         starts = run_starts(texts)
         if starts is None:
-            return self._of_texts(texts)
+            encoded = texts.dictionary_encode()
+            ts, read = self._of_texts(encoded.dictionary)
+            index = encoded.indices.to_numpy()
+            return ts[index], read[index]
         ts, read = self._of_texts(texts.take(pa.array(starts)))
         lengths = np.diff(starts, append=len(texts))
         return np.repeat(ts, lengths), np.ones(len(texts), bool) if read.all() else np.repeat(read, lengths)

@@ -6,6 +6,7 @@ block. Non-ASCII texts are in no block either, or match no layout: both are left
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -57,22 +58,24 @@ def blocks_of_column(texts: pa.StringArray) -> Blocks:
         yield rows, characters[np.arange(length)[:, None] + offsets[rows]]
 
 
-def run_starts(texts: pa.StringArray) -> NDArray[np.int64] | None:
-    """Where each run of equal texts begins, from 0; None if their lengths differ, or if there are few such runs: then
-    looking for them would take longer than they save.
-    """
+def has_runs(texts: pa.StringArray) -> bool:
+    """Whether most texts equal the one before, judging by a few; false where there are nulls."""
     count = len(texts)
     if count < 2 * SAMPLE or texts.null_count:
-        return None
+        return False
+    middle = texts.slice(count // 2, SAMPLE).to_pylist()
+    return sum(text != after for text, after in itertools.pairwise(middle)) * SHORTEST_RUN <= SAMPLE
+
+
+def run_starts(texts: pa.StringArray) -> NDArray[np.int64] | None:
+    """Where each run of equal texts begins, from 0; None if their lengths differ. There are no nulls."""
+    count = len(texts)
     _, places, buffer = texts.buffers()
     offsets = np.frombuffer(places, np.int32, count + 1, 4 * texts.offset)
     begin, length = int(offsets[0]), int(offsets[1] - offsets[0])
     if not 0 < length <= LONGEST_TEXT or not bool((np.diff(offsets) == length).all()):
         return None
     characters = np.frombuffer(buffer, np.uint8, count * length, begin)
-    middle = characters.reshape(count, length)[count // 2 :][:SAMPLE]
-    if np.count_nonzero((middle[1:] != middle[:-1]).any(axis=1)) * SHORTEST_RUN > SAMPLE:
-        return None
     differ = np.zeros(-(-len(characters) // 8) * 8, bool)
     np.not_equal(characters[length:], characters[:-length], out=differ[: len(characters) - length])
     words = np.flatnonzero(differ.view(np.int64))  # eight characters at a time: nearly all are equal

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from eugenie_cli.readings.columns import distinct as distinct_texts
 from eugenie_cli.readings.columns import instants, text_blocks
 from eugenie_cli.readings.columns.distinct import combined, distinct
-from eugenie_cli.readings.columns.text_blocks import run_starts
+from eugenie_cli.readings.columns.text_blocks import has_runs, run_starts
 
 TEXTS = st.lists(st.sampled_from(["", "a", "b", "aa", "ab", "\u00e4", None]), min_size=1, max_size=5)
 
@@ -46,6 +46,7 @@ STAMPS = [
     "2026-10-25T02:30:00",
     "2026-13-01T00:00:00",
     "2026-01-13 12:00:0x",
+    "2026-01-13T12:00",
 ]
 RUNS = st.lists(st.tuples(st.sampled_from(STAMPS), st.integers(1, 300)), min_size=1, max_size=20)
 
@@ -54,14 +55,14 @@ RUNS = st.lists(st.tuples(st.sampled_from(STAMPS), st.integers(1, 300)), min_siz
 @given(runs=RUNS, skipped=st.integers(0, 5))
 def test_runs_of_timestamps(runs, skipped):
     texts = pa.array([text for text, count in runs for _ in range(count)]).slice(skipped)
-    starts = run_starts(texts)
+    starts = run_starts(texts) if len(texts) and has_runs(texts) else None
     if starts is not None:
         given_texts = texts.to_pylist()
         assert starts.tolist() == [n for n, text in enumerate(given_texts) if not n or text != given_texts[n - 1]]
     reader = instants.Instants(timezone="Europe/Berlin")
     ts, read = reader.of_texts(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(instants, "run_starts", lambda _: None)
+        patch.setattr(instants, "has_runs", lambda _: False)
         plain_ts, plain_read = reader.of_texts(texts)
     assert ts.tolist() == plain_ts.tolist()
     assert read.tolist() == plain_read.tolist()
@@ -70,9 +71,10 @@ def test_runs_of_timestamps(runs, skipped):
 def test_runs_are_looked_for_only_where_neighbours_are_equal():
     count = 4 * text_blocks.SAMPLE
     alike = [STAMPS[n // 100 % 2] for n in range(count)]
+    assert has_runs(pa.array(alike))
+    assert not has_runs(pa.array([f"2026-01-13T12:{n // 60 % 60:02}:{n % 60:02}" for n in range(count)]))
+    assert not has_runs(pa.array([*alike, None]))
+    assert not has_runs(pa.array(alike[:10]))
     assert run_starts(pa.array(alike)) is not None
-    assert run_starts(pa.array([f"2026-01-13T12:{n // 60 % 60:02}:{n % 60:02}" for n in range(count)])) is None
     assert run_starts(pa.array([*alike, "short"])) is None
-    assert run_starts(pa.array([*alike, None])) is None
     assert run_starts(pa.array([""] * count)) is None
-    assert run_starts(pa.array(alike[:10])) is None
