@@ -162,12 +162,12 @@ def _check_flags(values: Sequence[Column], notes: Notes) -> None:
     """Ask whether a column such as `Error` says which rows are bad."""
     for column in values:
         if names.ERROR.search(column.name) and column.counts.keys() <= {"0", "1", "true", "false", "True", "False"}:
-            bad = next((code for code in column.counts if code.lower() in ("1", "true")), "1")
+            good, bad = ("0", "1") if column.counts.keys() <= {"0", "1"} else ("false", "true")
             notes.check(
                 "readings",
                 f"the column {printable(column.name, 60)!r} was taken for a sensor",
-                f"if {bad} marks rows of bad readings: quality: {{path: {column.name}, bad: ['{bad}'],"
-                " scheme: boolean}, and remove the sensor",
+                f"if {bad} marks rows of bad readings, remove the sensor and write quality: {{path: {column.name},"
+                f" good: ['{good}'], bad: ['{bad}']}}",
             )
 
 

@@ -134,3 +134,10 @@ def test_readings_of_different_things_are_never_merged(tmp_path_factory, names, 
     (proposal,) = found.proposals
     assert proposal.trial.readings == 6 * len(things)
     assert not proposal.trial.repeated or "have the sensor and instant of another" in questions(found)
+
+
+def test_what_to_write_for_a_flag_of_bad_rows_grades_them(tmp_path):
+    found = looked(tmp_path, {"a.csv": f"time,F1,Error\n{AT}0Z,1.5,0\n{AT}1Z,7,1\n"})
+    assert "quality: {path: Error, good: ['0'], bad: ['1']}" in questions(found)
+    found.proposals[0].entry["readings"]["quality"] = {"path": "Error", "good": ["0"], "bad": ["1"]}
+    assert imported(tmp_path, found)[0] == {("F1", T): 1.5, ("F1", T + 1_000): None}
