@@ -195,6 +195,8 @@ def shows(output):
     return CANARY.findall(output.encode()) + re.findall(re.escape(spelt[:20]), output)
 
 
+# the thread of a bridge that looks for Kafka may outlive it, and then has nowhere to say so
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("name", SOURCES)
 def test_no_command_shows_or_keeps_the_password_of_a_source(planted, capfd, monkeypatch, name):
     answer, source = SOURCES[name]
