@@ -98,12 +98,15 @@ def decode_history(answer: bytes) -> list[NodeHistory]:
 
 @dataclass(frozen=True)
 class Published:
-    """A PublishResponse. `others`: notifications other than of data."""
+    """A PublishResponse. `sent`: when, by the server's clock, 100 ns since 1601; `others`: notifications other than of
+    data.
+    """
 
     subscription: int
     available: tuple[int, ...]
     more: bool
     sequence: int
+    sent: int
     values: tuple[Values, ...]
     others: tuple[Any, ...]
     is_keep_alive: bool
@@ -120,9 +123,9 @@ def decode_publish(answer: bytes) -> Published:
     at += 8
     sequences = struct.unpack_from(f"<{max(available, 0)}I", answer, at)
     at += 4 * len(sequences)
-    more, sequence, _ = struct.unpack_from("<?Iq", answer, at)
+    more, sequence, sent = struct.unpack_from("<?Iq", answer, at)
     values, others, count = decode_notifications(answer, at + 13)
-    return Published(subscription, sequences, more, sequence, values, others, count == 0)
+    return Published(subscription, sequences, more, sequence, sent, values, others, count == 0)
 
 
 def decode_notifications(answer: bytes, at: int) -> tuple[tuple[Values, ...], tuple[Any, ...], int]:

@@ -22,11 +22,13 @@ _LAST = 0xFFFF_FFFF
 
 
 class Subscription:
-    """`lost`: publications that were neither received nor sent again."""
+    """`lost`: publications that were neither received nor sent again; `sent`: when the last one was, by the server's
+    clock, 100 ns since 1601, 0 if it does not say.
+    """
 
     def __init__(self, client: Client, settings: OpcuaBridge, timeout_s: float) -> None:
         self.client, self.settings, self.timeout_s = client, settings, timeout_s
-        self.id, self.lost = 0, 0
+        self.id, self.lost, self.sent = 0, 0, 0
         self._silence_s = 60.0
         self._next: int | None = None
         self._acknowledged: list[Any] = []
@@ -70,6 +72,7 @@ class Subscription:
                 for published in answers:
                     heard = loop.time()
                     waiting.add(self._request())
+                    self.sent = published.sent
                     async for values in self._in_order(published):
                         yield values
         finally:

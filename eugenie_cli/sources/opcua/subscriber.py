@@ -28,6 +28,7 @@ from eugenie_cli.sources.opcua.pages import NO_VALUE, OF_CODE
 from eugenie_cli.sources.opcua.publishing import Subscription, monitored_items
 from eugenie_cli.sources.opcua.readings import Converter
 from eugenie_cli.sources.opcua.settings import OpcuaSettings
+from eugenie_cli.sources.opcua.ticks import to_ms
 from eugenie_cli.sources.windows.pace import Pace
 from eugenie_cli.sources.windows.reader import Span, attempted
 from eugenie_cli.sources.windows.spans import SpanWidth
@@ -38,6 +39,7 @@ WAITING = np.uint32(0x8032_0000)  # BadWaitingForInitialData: there is no value 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 PIECE_MS = 60_000  # of what was missed, read first; more and more at a time
 BEFORE_MS = 10_000  # how much earlier than the last publication the reading of what was missed begins
+CLOCK_BACK_MS = 1_000  # a server's clock that goes back further was set; publications overtake each other by less
 AHEAD_MS = 3_600_000  # how far a server's clock may be ahead of ours
 
 
@@ -59,6 +61,8 @@ class Subscriber:
         self._heard_ms = 0
         self._safe_ms = 0
         """Up to here everything is in Kafka or on disk, but for what is still being caught up with."""
+        self._sent_ms, self._settings_back = 0, 0
+        """The server's clock at the last publication, and how often it was set back."""
         self._behind = 0
         self._catching_up: threading.Thread | None = None
 
@@ -110,6 +114,7 @@ class Subscriber:
                 self._catching_up.start()
             async for published in subscription.published(stop):
                 self._heard_ms = _now_ms()
+                self._watch_clock(subscription.sent, sink)
                 for values in published:
                     self._pass_on(values, sink)
             if subscription.lost:
@@ -146,12 +151,31 @@ class Subscriber:
         self._last_ts[index], self._last_value[index] = ts, value
         safe_ms = min(_now_ms(), int(ts.max())) if len(ts) else 0
 
+        by_clock = self._settings_back
+
         def settled() -> None:
-            if safe_ms > self._safe_ms and not self._behind:
+            if safe_ms > self._safe_ms and not self._behind and by_clock == self._settings_back:
                 self._safe_ms = safe_ms
                 sink.keep({"safe_ms": safe_ms})
 
         sink.put(Batch(self._series, index, ts, value), tally, settled)
+
+    def _watch_clock(self, sent: int, sink: Sink) -> None:
+        """If the server's clock was set back, what it dates from now on is older than what is safe.
+
+        What would be missed after a lost connection is then read from the clock's new beginning on.
+        """
+        sent_ms = int(to_ms(np.array([sent]))[0]) if sent > 0 else self._sent_ms
+        if self._sent_ms - sent_ms > CLOCK_BACK_MS:
+            self._settings_back += 1
+            self._safe_ms = min(self._safe_ms, sent_ms)
+            self._last_ts = np.minimum(self._last_ts, sent_ms)
+            sink.keep({"safe_ms": self._safe_ms})
+            back_s = (self._sent_ms - sent_ms) / 1_000
+            sink.say(
+                f"{self._source.endpoint}: the server's clock went back by {back_s:,.0f} s: readings have times twice"
+            )
+        self._sent_ms = sent_ms
 
     def _catch_up(self, span: Span, last_ts: np.ndarray, sink: Sink) -> None:
         """Read what was missed from the server's history: what is later than the last value of each node."""
