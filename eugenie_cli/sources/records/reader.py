@@ -165,8 +165,6 @@ class RecordReader:
                 return "the site has no " + ", ".join(f"{what} {name!r}" for what, name in named.items() if name)
         return self._times.doubt
 
-    # -- long --------------------------------------------------------------------------------------
-
     def _read_long(self, columns: Columns, count: int) -> tuple[Batch, list[Refusals]]:
         names = [names_of(columns, self._mapping.get(part), count) for part in ("asset", "sensor", "tag")]
         series = self._routes.numbers(*names)
@@ -180,14 +178,12 @@ class RecordReader:
             (reject_reasons.BAD_VALUE if given else reject_reasons.MISSING_FIELD, good & ~valued),
             (reject_reasons.UNKNOWN_TAG, series == NOWHERE),
         )
-        if not refusals:
-            self.lost = 0
-            return self._batch(series, ts, value), refusals
-        keep = kept(count, refusals)
-        self.lost = int(count - np.count_nonzero(keep))
-        return self._batch(series[keep], ts[keep], value[keep]), refusals
-
-    # -- wide --------------------------------------------------------------------------------------
+        self.lost = 0
+        if refusals:
+            keep = kept(count, refusals)
+            self.lost = int(count - np.count_nonzero(keep))
+            series, ts, value = series[keep], ts[keep], value[keep]
+        return self._batch(series, ts, value), refusals
 
     def _read_wide(self, columns: Columns, count: int) -> tuple[Batch, list[Refusals]]:
         part = self._mapping.get("asset")
