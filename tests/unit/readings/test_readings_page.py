@@ -23,7 +23,7 @@ def shown_in(page: str) -> list[dict]:
     return [yaml.safe_load(text)["readings"] for text in mappings if text.startswith("readings:")]
 
 
-OF_FILES = shown_in(PAGE[EXPORTS : PAGE.index("\n## ", EXPORTS)])
+OF_FILES = shown_in(PAGE[EXPORTS : PAGE.index("\n## Messages", EXPORTS)])
 SHOWN = [mapping for mapping in shown_in(PAGE) if mapping not in OF_FILES]
 GOLDEN = {golden.name: golden.mapping for golden in goldens()}
 

@@ -15,20 +15,20 @@ class Metrics:
 
     def __init__(self) -> None:
         self.gauges: dict = {}
-        self.reports = AssetReports(self.register)
+        self.reports = AssetReports(self.keep)
 
-    def register(self, asset: str, name: str, value) -> None:
-        self.gauges[f"detect.asset.{asset.replace('.', '_')}.{name}"] = value
+    def keep(self, asset: str, name: str, value: int) -> None:
+        self.gauges[f"detect.asset.{asset.replace('.', '_')}.{name}"] = float(value)
 
     def read(self, *assets: str) -> dict[str, AssetReport]:
-        values = {name: float(value()) for name, value in self.gauges.items()}
-        return {report.asset: report for report in read_reports(values, assets)}
+        self.reports.report()
+        return {report.asset: report for report in read_reports(self.gauges, assets)}
 
 
 def test_only_assets_with_something_to_report_have_metrics():
     metrics = Metrics()
     metrics.reports.clocks([("p1", 120, 0), ("p2", -4_000, 0), ("p3", 59_000, 0)])
-    assert metrics.gauges == {} and metrics.read("p1") == {}
+    assert metrics.read("p1") == {} and metrics.gauges == {}
 
 
 @pytest.mark.parametrize(
