@@ -4,7 +4,8 @@ Beam reports every gauge of an operator with every bundle, at some 20 us each: t
 with wrong clocks have took half of the time of a live bundle, and stayed for as long as the job ran. Flink keeps the
 last value, so a gauge that has not been set since the last bundle need not be reported.
 
-The cells are internal to the tested releases of Beam. With others these are PyFlink's own gauges.
+The cells are internal to the tested releases of Beam. With others, and with metrics that do not pass through Beam,
+these are PyFlink's own gauges.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from pyflink.fn_execution.metrics.process.metric_impl import GenericMetricGroup
 from pyflink.metrics import MetricGroup
 
 from eugenie_cli.flink_job import tested_versions
@@ -23,7 +25,8 @@ class ChangedGauges:
     def __init__(self, group: MetricGroup, label: str) -> None:
         self._group, self._label = group, label
         self._values: dict[tuple[str, str], int] = {}
-        self._updaters: dict[tuple[str, str], Any] | None = None if tested_versions.others() else {}
+        is_beams = isinstance(group, GenericMetricGroup) and not tested_versions.others()
+        self._updaters: dict[tuple[str, str], Any] | None = {} if is_beams else None
 
     def set(self, value_of_label: str, name: str, value: int) -> None:
         """Report a value with the bundle that is being processed."""
