@@ -121,7 +121,8 @@ def sampling() -> dict[str, Any]:
     for _bundle in range(3):
         before = set(threading.enumerate())
         sampler.start()
-        threads.append(len(set(threading.enumerate()) - before))  # others may end meanwhile
+        begun = set(threading.enumerate()) - before
+        threads.append(sum(thread.name.endswith("(run)") for thread in begun))  # others may begin or end meanwhile
         seen.append(statesampler.get_current_tracker() is sampler)
         for state in (process, finish):
             with state:
