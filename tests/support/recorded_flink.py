@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from eugenie_cli.engines.flink_rest import FlinkRest
+from support.http_server import http_server
 
 JOB = "a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4"
 NOW = 1_796_018_900_000
@@ -83,10 +83,5 @@ def flink(answers: Mapping[str, Sequence[Any]]) -> Iterator[tuple[FlinkRest, lis
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Recorded)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
-        yield FlinkRest(f"http://127.0.0.1:{server.server_port}"), requests
-    finally:
-        server.shutdown()
-        server.server_close()
+    with http_server(Recorded) as port:
+        yield FlinkRest(f"http://127.0.0.1:{port}"), requests

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from support.http_server import http_server
 
 from eugenie_cli.engines import flink_rest
 from eugenie_cli.engines.flink_rest import FlinkRest, SavepointError
@@ -53,11 +53,8 @@ class StandIn(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with http_server(StandIn) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 UNUSED = "http://127.0.0.1:9"

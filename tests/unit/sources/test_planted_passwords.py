@@ -13,10 +13,11 @@ import socket
 import struct
 import threading
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import yaml
+from support.http_server import http_server
 from support.pi_web_api import Archive, serving
 from support.planted import CANARY, left_behind, run
 
@@ -59,17 +60,6 @@ class Echo(BaseHTTPRequestHandler):
 
 class Refusing(Echo):
     status = 401
-
-
-@contextmanager
-def http(handler):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @contextmanager
@@ -203,7 +193,7 @@ def test_no_command_shows_or_keeps_the_password_of_a_source(planted, capfd, monk
     with ExitStack() as running:
         port = 1
         if answer is not None:
-            port = running.enter_context(http(answer) if isinstance(answer, type) else tcp(answer))
+            port = running.enter_context(http_server(answer) if isinstance(answer, type) else tcp(answer))
         is_in_url = "{word}" not in json.dumps(source)
         masked = False
         for place, word in list(PLACES.items())[: 1 if is_in_url else None]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from support.http_server import http_server
 
 from eugenie_cli.broker.positions import TopicState
 from eugenie_cli.engines.flink_rest import FlinkRest
@@ -42,11 +42,8 @@ class Initializing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def flink():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Initializing)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield FlinkRest(f"http://127.0.0.1:{server.server_port}")
-    server.shutdown()
-    server.server_close()
+    with http_server(Initializing) as port:
+        yield FlinkRest(f"http://127.0.0.1:{port}")
 
 
 def test_a_job_without_a_jobmaster_yet_is_initializing_and_not_an_error(flink, site_of):

@@ -6,10 +6,11 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from support.certificates import Authority
+from support.http_server import http_server
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.masking import mask
@@ -33,17 +34,12 @@ class Answering(BaseHTTPRequestHandler):
 @contextmanager
 def serving(pair):
     """The port of a server with this certificate; None: without TLS."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    context = None
     if pair is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pair.certificate, pair.key)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
+    with http_server(Answering, context) as port:
+        yield port
 
 
 @pytest.mark.parametrize(
