@@ -66,8 +66,6 @@ DAYS = {
     "mjd": Days(1, -40_587 * DAY_MS, False, "1858-11-17"),
 }
 """Unit -> how it counts days: those of spreadsheets in local time, those of astronomers in UTC."""
-SERIAL_DAYS = {"excel": 1, "wincc": 1_000_000}
-"""Units of days since 1899-12-30 -> how many of it are a day."""
 OF_1970 = ("s", "ms", "us", "ns")
 LOCAL_UNITS = frozenset({"iso", "ticks", *(unit for unit, days in DAYS.items() if days.is_local)})
 """Units whose instants are local times, or may be."""
@@ -79,7 +77,7 @@ LEAP_SECONDS = tuple(
         *((1994, 7), (1996, 1), (1997, 7), (1999, 1), (2006, 1), (2009, 1), (2012, 7), (2015, 7), (2017, 1)),
     )
 )
-"""The instants before which a leap second was, since 1980. IERS announced that there will be none before 2035."""
+"""The instants before which a leap second was, since 1980. A later one is to be added here: IERS's Bulletin C."""
 LEAPS_OF_GPS = tuple(at + 1_000 * number for number, at in enumerate(LEAP_SECONDS, 1))
 """The same instants on the clock of GPS, which has no leap seconds, in ms since 1970."""
 
@@ -94,7 +92,7 @@ def count_ms(text: str, unit: str) -> int:
     """A number of a unit of `COUNTS` -> ms since 1970 on its clock, rounded down. Raises ValueError."""
     number, count = text.replace(",", ".", 1), COUNTS[unit]
     if EPOCH_NUMBER.match(number) is None:
-        raise ValueError(f"{text!r} is not a number of seconds or fractions of a second since 1970")
+        raise ValueError(f"{text!r} is not a number, as unit {unit} needs it")
     if _SHORTENED.fullmatch(number):
         raise ValueError(
             f"{text!r} was shortened to its first digits, as spreadsheets show large numbers: its instant is lost."

@@ -11,7 +11,7 @@ from datetime import timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from eugenie_cli.readings.number_units import EPOCH_PATTERN, FIRST_PLAUSIBLE, LAST_PLAUSIBLE, SERIAL_DAYS
+from eugenie_cli.readings.number_units import EPOCH_PATTERN, FIRST_PLAUSIBLE, LAST_PLAUSIBLE, LOCAL_UNITS
 from eugenie_cli.readings.timestamp_formats import compile_formats
 from eugenie_cli.readings.timestamps import ISO_PATTERN, compile_instant
 from eugenie_cli.sources.look.table import Column
@@ -33,11 +33,8 @@ _TIME_NAMES = re.compile(
     re.IGNORECASE,
 )
 _NOT_UNITS = re.compile(r"runtime|uptime|cycle.?time|lifetime|laufzeit|set.?time|timeout|downtime", re.IGNORECASE)
-TICKS = (621_355_968_000_000_000, 662_380_416_000_000_000)  # .NET: hundreds of nanoseconds since the year 1, 1970-2100
-FILE_TIME = (116_444_736_000_000_000, 157_469_184_000_000_000)  # Windows: since 1601, 1970-2100
 SECONDS_1970 = 100_000_000
 """Fewer seconds are no instant after 1973."""
-SECONDS_1904 = 2_082_844_800  # LabVIEW counts from 1904
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Instants:
     @property
     def is_local(self) -> bool:
         """Whether a time zone is needed."""
-        return (self.unit in ("iso", *SERIAL_DAYS)) and not self.zones
+        return self.unit in LOCAL_UNITS and not self.zones
 
     @property
     def is_whole(self) -> bool:
@@ -131,10 +128,8 @@ def _of_numbers(column: Column, texts: Sequence[str]) -> Instants | None:
         return None
     if not named_like_time(column.name) and not _rises([numbers[c] for c in column.cells if c in numbers]):
         return None
-    if odd_epoch(column):
-        return None
     usable = {text: number for text, number in numbers.items() if number}
-    for unit in ("s", "ms", "us", "ns", "excel", "wincc"):
+    for unit in ("ticks", "filetime", "s", "ms", "us", "ns", "excel", "wincc"):
         read = Instants(unit).reader()
         instants = [read(text) for text in usable]
         good = [at for at in instants if at is not None and FIRST_PLAUSIBLE <= at < LAST_PLAUSIBLE]
@@ -143,17 +138,6 @@ def _of_numbers(column: Column, texts: Sequence[str]) -> Instants | None:
                 continue  # numbers of five digits may be anything
             return Instants(unit, share=len(texts) / max(1, len(column.counts)))
     return None
-
-
-def odd_epoch(column: Column) -> str:
-    """The name of a count of time that is not supported, if the numbers of a column are such; else empty."""
-    numbers = [int(text) for text in column.counts if re.fullmatch(r"\d{9,19}", text)]
-    if not numbers or len(numbers) < 0.9 * len(column.counts):
-        return ""
-    for (low, high), name in ((TICKS, ".NET ticks"), (FILE_TIME, "Windows file times")):
-        if all(low <= number < high for number in numbers):
-            return name
-    return ""
 
 
 def relative(column: Column) -> bool:

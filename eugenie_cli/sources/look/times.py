@@ -9,7 +9,7 @@ from typing import Any
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.sources.look.findings import Notes
-from eugenie_cli.sources.look.instants import Instants, instants_of, named_like_time, odd_epoch, relative
+from eugenie_cli.sources.look.instants import Instants, instants_of, named_like_time, relative
 from eugenie_cli.sources.look.table import Column, SampleTable
 from eugenie_cli.sources.look.time_choice import choose
 from eugenie_cli.sources.look.zones import zone_of
@@ -65,12 +65,6 @@ def time_columns(table: SampleTable, where: str) -> TimeColumns:
 
 def _missing(table: SampleTable, where: str, dates: Sequence[str], clocks: Sequence[str]) -> tuple[str, str]:
     """Why there are no instants, and what to do."""
-    for column in table.columns:
-        if odd := odd_epoch(column):
-            return (
-                f"{where}: the column {column.name!r} counts time in {odd}, which no unit reads",
-                "export instants as text, or in milliseconds since 1970",
-            )
     if dates:
         return (
             f"{where}: the column {dates[0]!r} has dates without a time of day",
@@ -176,10 +170,13 @@ def time_part(
     in_utc = read.is_local and next(filter(_UTC.search, names), None)
     if in_utc:
         notes.find("time zone", "UTC", f"the name of the column {in_utc}")
-    zone = "UTC" if in_utc else zone_of(read, instants, notes)
+    is_open = read.unit == "ticks" and not in_utc  # which clock they count is written nowhere
+    if is_open:
+        notes.check("timezone", "ticks of .NET are read as UTC: they may count local time", "write the zone instead")
+    zone = "UTC" if in_utc or is_open else zone_of(read, instants, notes)
     if zone is not None:
         settings["timezone"] = zone
-    if read.is_local and ordered and not in_utc:
+    if read.is_local and ordered and zone != "UTC":
         settings["ambiguous"] = "order"
     if names:
         path = {"path": names[0] if len(names) == 1 else list(names)}

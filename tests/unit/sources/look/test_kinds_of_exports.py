@@ -56,6 +56,9 @@ CASES = {
         {("F1 PV", T): 1.0, ("F1 SP", T): 2.0, ("F2 PV", T): 3.0, ("F2 SP", T): 4.0}, []),
     "a table of tags above": (
         f"TagName,Description,Units\nF1.PV,Flow,m3/h\n\nDateTime,F1.PV\n{ISO}0,1.5\n{ISO}1,2.5\n", PLAIN, ZONE),
+    "ticks of .NET": ("time,F1.PV\n639079524000000000,1.5\n639079524010000000,2.5\n", PLAIN, ZONE),
+    "ticks, in UTC by their name": ("time_utc,F1.PV\n639079524000000000,1.5\n639079524010000000,2.5\n", PLAIN, []),
+    "file times of Windows": ("time,F1.PV\n134168292000000000,1.5\n134168292010000000,2.5\n", PLAIN, []),
     "a name twice": (
         f"time,F1.PV,F1.PV\n{ISO}0,1.5,7\n", {("F1.PV", T): 1.5, ("F1.PV 2", T): 7.0}, ["readings", "timezone"]),
     "begin and end": (
@@ -183,7 +186,6 @@ REFUSED = {
     "no values": (b"time;note\n2026-03-01 09:00:00;started\n2026-03-01 10:00:00;went home\n", "no column has numbers"),
     "a decimal comma between commas": (
         b"time,F1,F2\n2026-03-01 09:00:00,1,5,2,5\n2026-03-01 09:00:01,1,6,2,7\n", "decimal sign"),
-    "ticks of .NET": (b"time,F1.PV\n639080388000000000,1\n639080388010000000,2\n", ".NET ticks"),
     "HTML": (b"<html><body><table><tr><td>time</td></tr></table>", "HTML"),
     "a PDF": (b"%PDF-1.7 x", "a PDF"),
     "a database": (b"SQLite format 3\0", "SQLite"),
