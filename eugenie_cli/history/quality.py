@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,15 +146,9 @@ def _sensors(wanted: Measurements, stats: Statistics) -> dict[tuple[str, str], S
         *(column.tolist() for column in (stats.flat, stats.repeated, stats.conflicts, coverage(wanted, stats))),
         [None if np.isnan(value) else value for value in stats.middle.tolist()],
     )
-    names = [one.name for one in fields(SensorQuality)]
     found = {}
-    for pair, readings, row in zip(wanted.series, stats.readings.tolist(), zip(*columns, strict=True), strict=True):
-        if readings:
-            one = object.__new__(SensorQuality)  # as its constructor, which takes most of the time for 10,000 assets
-            vars(one).update(zip(names, (*pair, readings, *row), strict=True))
-        else:
-            one = SensorQuality(*pair, readings)
-        found[pair] = one
+    for (asset, sensor), readings, *figures in zip(wanted.series, stats.readings.tolist(), *columns, strict=True):
+        found[asset, sensor] = SensorQuality(asset, sensor, readings, *(figures if readings else ()))
     return found
 
 

@@ -34,12 +34,8 @@ def bind_captures(mapping: Mapping[str, Any], file: PurePath, known: Mapping[str
 
 
 def _found(part: str, pattern: str, file: PurePath, known: Collection[str]) -> str:
-    folders = pattern.count("/")
-    name = "/".join([*file.parent.parts[-folders:], file.stem] if folders else [file.stem])
-    before, _, after = pattern.partition(f"{{{part}}}")
-    starts = [at for at in range(len(name)) if text_pattern(before).fullmatch(name, 0, at)]
-    ends = [at for at in range(1, len(name) + 1) if text_pattern(after).fullmatch(name, at)]
-    texts = {name[start:end] for start in starts for end in ends if start < end and "/" not in name[start:end]}
+    name, spans = spans_of(part, pattern, file, pattern.count("/"))
+    texts = {name[start:end] for start, end in spans if "/" not in name[start:end]}
     found = sorted(texts, key=lambda text: (len(text), text))
     where = printable(str(file))
     if not found:
@@ -56,6 +52,15 @@ def _found(part: str, pattern: str, file: PurePath, known: Collection[str]) -> s
     return matches[0] if matches else found[0]
 
 
-def text_pattern(pattern: str) -> re.Pattern[str]:
+def spans_of(part: str, pattern: str, file: PurePath, folders: int) -> tuple[str, list[tuple[int, int]]]:
+    """(the name of a file with some of its folders, the places in it that may be `{part}` of a pattern)."""
+    name = "/".join([*file.parent.parts[-folders:], file.stem] if folders else [file.stem])
+    before, after = map(_text, pattern.split(f"{{{part}}}", 1))
+    starts = [at for at in range(len(name)) if before.fullmatch(name, 0, at)]
+    ends = [at for at in range(1, len(name) + 1) if after.fullmatch(name, at)]
+    return name, [(start, end) for start in starts for end in ends if start < end]
+
+
+def _text(pattern: str) -> re.Pattern[str]:
     """A pattern without captures as a regular expression."""
     return re.compile("[^/]*".join(map(re.escape, _ANY.split(pattern))))

@@ -11,7 +11,7 @@ from typing import Any
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.readings.stated import found_in, value_of
-from eugenie_cli.sources.files.names import text_pattern
+from eugenie_cli.sources.files.names import spans_of
 
 KINDS = ("date", "start")
 _AFTER_MARK = " \t:=;,\"'"
@@ -46,13 +46,9 @@ def _bound(mapping: Mapping[str, Any], way: str, find: Any, timezone: str) -> di
 
 def _in_name(kind: str, stated: Mapping[str, Any], file: PurePath, timezone: str) -> Any:
     pattern, format = stated["file"], stated.get("format") or ""
-    folders = pattern.count("/") + format.count("/")
-    name = "/".join([*file.parent.parts[-folders:], file.stem] if folders else [file.stem])
-    before, _, after = pattern.partition(f"{{{kind}}}")
-    starts = [at for at in range(len(name)) if text_pattern(before).fullmatch(name, 0, at)]
-    ends = [at for at in range(1, len(name) + 1) if text_pattern(after).fullmatch(name, at)]
+    name, spans = spans_of(kind, pattern, file, pattern.count("/") + format.count("/"))
     read: dict[tuple[int, int], Any] = {}
-    for start, end in ((start, end) for start in starts for end in ends if start < end):
+    for start, end in spans:
         with suppress(ValueError):
             read[start, end] = value_of(kind, name[start:end], stated, timezone)
     # 3.1.2026 is a part of 13.1.2026, if the pattern has any text before it

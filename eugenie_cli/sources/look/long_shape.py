@@ -47,7 +47,7 @@ def long_shape(table: SampleTable, times: TimeColumns, notes: Notes) -> Shape | 
     known = [column.name for column in (tag, asset, sensor) if column is not None]
     notes.find("shape", "long: one reading in each row", f"{', '.join(known)}, {', '.join(c.name for c in values)}")
     if asset is not None and tag is not None:
-        if _belong(tag, asset):
+        if _follows(asset, tag):
             notes.find("not read", asset.name, f"each tag of {tag.name} belongs to one asset")
             asset = None
         else:
@@ -107,7 +107,7 @@ def _say_unread(columns: Sequence[Column], chosen: Column | None, quality: Colum
 
 
 def _follows(column: Column, chosen: Column) -> bool:
-    """Whether a column says the same of each tag, such as its unit."""
+    """Whether a column says the same of each name in another, such as the asset or the unit of each tag."""
     pairs = set(zip(chosen.cells, column.cells, strict=True))
     return len(pairs) == len({name for name, _ in pairs})
 
@@ -156,9 +156,3 @@ def _may_be_tag(column: Column) -> bool:
     """Whether a column that is not taken for the tag has several texts that look like addresses."""
     alike = len(column.counts) > 1 and all(map(names.TAG_LIKE.match, column.counts))
     return alike and not names.TAG_MORE.search(column.name) and not named_like_quality(column.name)
-
-
-def _belong(tag: Column, asset: Column) -> bool:
-    """Whether each tag is of one asset alone."""
-    pairs = set(zip(tag.cells, asset.cells, strict=True))
-    return len(pairs) == len({name for name, _ in pairs})

@@ -16,7 +16,7 @@ from eugenie_cli.sources.look.mapping import sensors_of_assets, tags_of
 from eugenie_cli.sources.look.plant import Plant, of_tags, unfit
 from eugenie_cli.sources.look.sensor_names import Member, member_of, named
 from eugenie_cli.sources.look.shape import Shape
-from eugenie_cli.sources.look.shapes import shape_of
+from eugenie_cli.sources.look.shape_choice import shape_of
 from eugenie_cli.sources.look.table import SampleTable
 from eugenie_cli.sources.look.times import instants_in
 

@@ -17,7 +17,7 @@ from eugenie_cli.sources.look.machines import plant_of
 from eugenie_cli.sources.look.mapping import readings_of
 from eugenie_cli.sources.look.plant import Plant, fit
 from eugenie_cli.sources.look.shape import Shape
-from eugenie_cli.sources.look.shapes import shape_of
+from eugenie_cli.sources.look.shape_choice import shape_of
 from eugenie_cli.sources.look.table import SampleTable, pooled
 from eugenie_cli.sources.look.verify import Trial
 
