@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from datetime import timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from eugenie_cli.readings.number_units import EPOCH_PATTERN, FIRST_PLAUSIBLE, LAST_PLAUSIBLE, LOCAL_UNITS
+from eugenie_cli.readings.number_units import DAY_MS, EPOCH_PATTERN, FIRST_PLAUSIBLE, LAST_PLAUSIBLE, LOCAL_UNITS
 from eugenie_cli.readings.timestamp_formats import compile_formats
 from eugenie_cli.readings.timestamps import ISO_PATTERN, compile_instant
 from eugenie_cli.sources.look.table import Column
@@ -33,6 +34,10 @@ _TIME_NAMES = re.compile(
     re.IGNORECASE,
 )
 _NOT_UNITS = re.compile(r"runtime|uptime|cycle.?time|lifetime|laufzeit|set.?time|timeout|downtime", re.IGNORECASE)
+UNITS = ("ticks", "filetime", "s", "ms", "us", "ns", "excel", "wincc", "labview", "matlab", "julian", "mjd")
+"""Of numbers that are instants, the usual ones first. Others give instants of the same years."""
+SURE = ("ticks", "filetime", "s", "ms", "us", "ns", "wincc")
+"""Units whose numbers are hardly anything else, if they rise from row to row."""
 SECONDS_1970 = 100_000_000
 """Fewer seconds are no instant after 1973."""
 
@@ -128,16 +133,21 @@ def _of_numbers(column: Column, texts: Sequence[str]) -> Instants | None:
         return None
     if not named_like_time(column.name) and not _rises([numbers[c] for c in column.cells if c in numbers]):
         return None
-    usable = {text: number for text, number in numbers.items() if number}
-    for unit in ("ticks", "filetime", "s", "ms", "us", "ns", "excel", "wincc"):
+    usable, now = {text for text, number in numbers.items() if number}, time.time_ns() // 1_000_000 + DAY_MS
+    fitting = []
+    for unit in UNITS:
         read = Instants(unit).reader()
         instants = [read(text) for text in usable]
         good = [at for at in instants if at is not None and FIRST_PLAUSIBLE <= at < LAST_PLAUSIBLE]
         if usable and len(good) >= 0.9 * len(usable):
-            if unit == "excel" and not named_like_time(column.name) and not _has_fractions(texts):
-                continue  # numbers of five digits may be anything
-            return Instants(unit, share=len(texts) / max(1, len(column.counts)))
-    return None
+            sure = unit in SURE or (unit == "excel" and _has_fractions(texts))
+            if not sure and not named_like_time(column.name):
+                continue  # numbers of few digits may be anything, such as a counter
+            fitting.append((max(good) > now, unit))
+    if not fitting:
+        return None
+    _, unit = min(fitting, key=lambda one: one[0])  # LabVIEW's seconds are those of 1970, too, but of sixty years later
+    return Instants(unit, share=len(texts) / max(1, len(column.counts)))
 
 
 def relative(column: Column) -> bool:

@@ -46,7 +46,7 @@ class TimeColumns:
 def time_columns(table: SampleTable, where: str) -> TimeColumns:
     """The columns with instants. Raises EugenieError if there are none."""
     found = {column.name: read for column in table.columns if (read := instants_of(column)) is not None}
-    whole = {name: read for name, read in found.items() if read.is_whole}
+    whole = _without_counters({name: read for name, read in found.items() if read.is_whole})
     if whole:
         name, rival = _preferred(whole, table)
         more = () if _has_fractions(table[name]) else _millis(table, set(whole), _MILLIS_ALONE)
@@ -61,6 +61,12 @@ def time_columns(table: SampleTable, where: str) -> TimeColumns:
         if read is not None and read.is_whole:
             return TimeColumns({}, names, read)
     raise EugenieError(*_missing(table, where, dates, clocks))
+
+
+def _without_counters(whole: dict[str, Instants]) -> dict[str, Instants]:
+    """Columns with instants, without numbers that only rise as instants do, if others are instants beyond doubt."""
+    sure = {name: read for name, read in whole.items() if read.unit == "iso" or named_like_time(name)}
+    return sure or whole
 
 
 def _missing(table: SampleTable, where: str, dates: Sequence[str], clocks: Sequence[str]) -> tuple[str, str]:

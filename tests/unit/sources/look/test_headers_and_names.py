@@ -172,3 +172,17 @@ def test_sensors_with_units_in_a_column_are_matched_by_tag(tmp_path):
     assert names(found) == {"P1": [("p", "p [bar]", "bar")], "P2": [("p", "p [bar]", "bar")]}
     assert found.proposals[0].entry["readings"]["tag"] == {"path": "sensor"}
     assert found.proposals[0].trial.readings == 4 and not found.proposals[0].trial.rejected
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "46000.5 46000.6 46000.7",
+        "1772355600 1772355601 1772355609",
+        "639079524000000000 639079524000000001 639079524000000005",
+    ],
+)
+def test_a_counter_that_rises_is_a_sensor_beside_an_instant(tmp_path, numbers):
+    rows = "".join(f"2026-03-01T09:00:0{second}Z,{number},1.5\n" for second, number in enumerate(numbers.split()))
+    readings, _ = imported(tmp_path, looked(tmp_path, {"a.csv": f"time,pulses,F1\n{rows}"}))
+    assert {tag for tag, _ in readings} == {"pulses", "F1"}

@@ -58,6 +58,10 @@ CASES = {
         f"TagName,Description,Units\nF1.PV,Flow,m3/h\n\nDateTime,F1.PV\n{ISO}0,1.5\n{ISO}1,2.5\n", PLAIN, ZONE),
     "ticks of .NET": ("time,F1.PV\n639079524000000000,1.5\n639079524010000000,2.5\n", PLAIN, ZONE),
     "ticks, in UTC by their name": ("time_utc,F1.PV\n639079524000000000,1.5\n639079524010000000,2.5\n", PLAIN, []),
+    "seconds of LabVIEW": ("time,F1.PV\n3855200400.0,1.5\n3855200401.0,2.5\n", PLAIN, []),
+    "days of MATLAB": ("time,F1.PV\n740042.3750000000,1.5\n740042.3750115741,2.5\n", PLAIN, ZONE),
+    "Julian days": ("time,F1.PV\n2461100.87500000,1.5\n2461100.87501157,2.5\n", PLAIN, []),
+    "modified Julian days": ("time,F1.PV\n61100.37500000,1.5\n61100.37501157,2.5\n", PLAIN, []),
     "file times of Windows": ("time,F1.PV\n134168292000000000,1.5\n134168292010000000,2.5\n", PLAIN, []),
     "a name twice": (
         f"time,F1.PV,F1.PV\n{ISO}0,1.5,7\n", {("F1.PV", T): 1.5, ("F1.PV 2", T): 7.0}, ["readings", "timezone"]),
