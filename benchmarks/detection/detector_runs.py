@@ -38,7 +38,7 @@ def baselines(plant: Plant) -> Iterator[tuple[str, list[Scored]]]:
     learnt = {grid.asset: grid.rows[grid.learnt] for grid in plant.normal}
     held_out = {grid.asset: grid.rows[grid.part == CALIBRATION] for grid in plant.normal}
     for name, factory in BASELINES.items():
-        detector = fit(factory, learnt, held_out, plant.equipment.alarm.budget)
+        detector = fit(factory, learnt, held_out, plant.equipment.alarm_policy)
         yield (
             name,
             [_judged(plant, part, *detector.score(part.grid.asset, part.grid.rows)) for part in plant.tests],

@@ -15,8 +15,16 @@ import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection import residual_variance
-from eugenie_cli.detection.arrays import Bools, Floats
-from eugenie_cli.detection.calibration_samples import Levels, Room, Smoothed, kept, smoothed, smoothed_with_levels
+from eugenie_cli.detection.alarm_budget import AlarmPolicy, CalibrationSeries, thresholds
+from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.calibration_samples import (
+    Levels,
+    Room,
+    Smoothed,
+    kept,
+    smoothed_with_levels,
+    smoothed_with_rows,
+)
 from eugenie_cli.detection.context_sensors import context_sensors
 from eugenie_cli.detection.covariance import (
     MIN_BASELINE_ROWS,
@@ -29,23 +37,11 @@ from eugenie_cli.detection.covariance import (
     stride,
     with_still_floor,
 )
-from eugenie_cli.detection.detector import AssetCalibration, Calibration
+from eugenie_cli.detection.detector import Calibration
 from eugenie_cli.detection.ewma import ewma_kernel, redundancy
 from eugenie_cli.detection.residual_variance import Scatter
 from eugenie_cli.detection.window_statistics import StatisticsModule
 
-# The quantile of the statistic that one normal row in a thousand exceeds. Threshold = margin x quantile.
-QUANTILE = 0.999
-# Floor of that quantile. Where it is 0, as with forecasts that are always right, any statistic above 0 raises an alarm;
-# below this floor, its score would be infinite and could not serve as a weight of rows.
-LEAST_QUANTILE = 1e-20
-# The rehearsal leaves out each of this many consecutive parts of the calibration block in turn; five is the usual
-# number of folds. On simulated normal operation (averages of noise, blocks of 105 to 2,160 rows, 1 to 16 assets), it
-# made later rows exceed the threshold about as often as the budget allows, and less often with several assets.
-REHEARSAL_PARTS = 5
-MARGINS = np.arange(1.0, 4.0001, 0.05)
-# An asset with fewer calibration rows uses the class's threshold.
-MIN_CALIBRATION_ROWS = 60
 # More rows of an asset than this add nothing, so evenly spread segments are sampled. A baseline needs means and
 # covariances; a threshold needs a quantile of the rarest rows, and so more rows.
 MAX_BASELINE_ROWS = 20_000
@@ -146,7 +142,7 @@ def calibrate(
     horizons: Sequence[int],
     sensors_of: Sequence[str],
     roles: Sequence[str],
-    budget: float,
+    policy: AlarmPolicy,
     advance: Callable[[float], None] | None = None,
     room: Room | None = None,
 ) -> Calibrated:
@@ -161,12 +157,15 @@ def calibrate(
     run = tf.function(module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)])
     learnt: list[Smoothed] = []
     held_out: list[Smoothed] = []
+    numbers: list[Ints] = []
     levels: list[Levels] = []
     for asset in assets:
         before, levels_before = smoothed_with_levels(run, asset.scaled, asset.learnt, window, MAX_BASELINE_ROWS)
         learnt.append(kept(before, room))
         levels.append(kept(levels_before, room))
-        held_out.append(kept(smoothed(run, asset.scaled, asset.held_out, window, MAX_ROWS), room))
+        after, rows_after = smoothed_with_rows(run, asset.scaled, asset.held_out, window, MAX_ROWS)
+        held_out.append(kept(after, room))
+        numbers.append(rows_after)
         if advance is not None:
             advance(1)
     scored = ~context_sensors(
@@ -194,7 +193,11 @@ def calibrate(
     statistic = [_statistic(residual, level, scattered, i, part) for i, part in enumerate(scored_of(held_out))]
     if not any(part.size for part in statistic):
         raise ValueError("no row of the calibration block can be scored: too few rows, or too many are missing")
-    threshold, calibration = thresholds([asset.asset for asset in assets], statistic, budget)
+    series = [
+        CalibrationSeries(asset.asset, values, rows)
+        for asset, values, rows in zip(assets, statistic, numbers, strict=True)
+    ]
+    threshold, calibration = thresholds(series, policy)
     calibration = replace(
         calibration,
         assets=tuple(
@@ -203,44 +206,6 @@ def calibrate(
         ),
     )
     return Calibrated(scored, residual, level, scattered, threshold, calibration, tuple(statistic))
-
-
-def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float) -> tuple[Floats, Calibration]:
-    """Thresholds float32 [A] from each asset's statistic (float64 [N]) on its calibration rows.
-
-    threshold = margin x quantile. The class has one margin: the smallest for which at most `budget` of the rows exceed
-    the threshold when each part of the blocks is left out in turn and judged by the quantile of the other parts.
-    """
-    enough = [len(part) >= MIN_CALIBRATION_ROWS for part in statistic]
-    pooled = _quantile(np.concatenate(list(statistic)))
-    quantile = np.array([_quantile(part) if own else pooled for part, own in zip(statistic, enough, strict=True)])
-    ratios = [_rehearse(part) if own else part / pooled for part, own in zip(statistic, enough, strict=True)]
-    exceeding = np.array([np.mean(np.concatenate(ratios) > margin) for margin in MARGINS])
-    within = np.flatnonzero(exceeding <= budget)
-    chosen = int(within[0]) if within.size else len(MARGINS) - 1
-    threshold = (MARGINS[chosen] * quantile).astype(np.float32)
-    notes = tuple(
-        AssetCalibration(
-            asset,
-            len(part),
-            not own,
-            float(quantile[i]),
-            float(np.mean(part > threshold[i])) if part.size else 0.0,
-        )
-        for i, (asset, part, own) in enumerate(zip(assets, statistic, enough, strict=True))
-    )
-    return threshold, Calibration(budget, float(MARGINS[chosen]), float(exceeding[chosen]), notes)
-
-
-def _rehearse(statistic: Floats) -> Floats:
-    """Each row's statistic over the quantile of the parts that do not contain it."""
-    parts = np.array_split(statistic, REHEARSAL_PARTS)
-    others = [np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
-    return np.concatenate([part / _quantile(other) for part, other in zip(parts, others, strict=True)])
-
-
-def _quantile(statistic: Floats) -> float:
-    return max(float(np.quantile(statistic, QUANTILE)), LEAST_QUANTILE)
 
 
 def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:

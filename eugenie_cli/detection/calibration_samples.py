@@ -92,13 +92,21 @@ Run = Callable[[tf.Tensor], WindowStatistics]
 """`window_statistics.StatisticsModule.frame_all`, compiled."""
 
 
-def smoothed(run: Run, scaled: Floats, chosen: Bools, window: int, most: int) -> Smoothed:
-    """Statistics of the scorable rows among `chosen`, of about `most` of them, in time order."""
-    return _joined(Smoothed, _each_segment(run, scaled, chosen, window, most, _scorable), scaled.shape[1])
+def smoothed_with_rows(run: Run, scaled: Floats, chosen: Bools, window: int, most: int) -> tuple[Smoothed, Ints]:
+    """Statistics of the scorable rows among `chosen`, of about `most` of them, in time order, and the rows' numbers
+    int64 [N]."""
+
+    def both(statistics: WindowStatistics, rows: Floats, chosen: Bools) -> tuple[Smoothed, Bools]:
+        return _scorable(statistics, rows, chosen), _is_scorable(statistics, chosen)
+
+    parts = _each_segment(run, scaled, chosen, window, most, both)
+    numbers = [ends[kept] for ends, (_, kept) in zip(_segments(chosen, most), parts, strict=True)]
+    samples = _joined(Smoothed, [samples for samples, _ in parts], scaled.shape[1])
+    return samples, np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
 
 
 def smoothed_with_levels(run: Run, scaled: Floats, chosen: Bools, window: int, most: int) -> tuple[Smoothed, Levels]:
-    """The same, with the levels of all chosen rows."""
+    """Statistics of the scorable rows among `chosen`, and the levels of all of them."""
 
     def both(statistics: WindowStatistics, rows: Floats, chosen: Bools) -> tuple[Smoothed, Levels]:
         return _scorable(statistics, rows, chosen), _levelled(statistics, rows, chosen)
@@ -112,8 +120,13 @@ def smoothed_with_levels(run: Run, scaled: Floats, chosen: Bools, window: int, m
 
 
 def _scorable(statistics: WindowStatistics, _: Floats, chosen: Bools) -> Smoothed:
-    keep = statistics.valid & chosen & statistics.recent_present.any(axis=1)
+    keep = _is_scorable(statistics, chosen)
     return Smoothed(*(getattr(statistics, field.name)[keep] for field in fields(Smoothed)))
+
+
+def _is_scorable(statistics: WindowStatistics, chosen: Bools) -> Bools:
+    keep: Bools = statistics.valid & chosen & statistics.recent_present.any(axis=1)
+    return keep
 
 
 def _levelled(statistics: WindowStatistics, rows: Floats, chosen: Bools) -> Levels:

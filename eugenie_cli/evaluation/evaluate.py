@@ -237,7 +237,7 @@ def _fit_baselines(fleet: Fleet, history: History, progress: Progress) -> dict[s
     with progress.task("fit baselines", total=len(BASELINES)) as advance:
         for name, baseline in BASELINES.items():
             try:
-                detectors[name] = baseline.fit(learnt, roles, equipment.alarm.budget)
+                detectors[name] = baseline.fit(learnt, roles, equipment.alarm_policy)
             except ValueError as problem:
                 progress.say(f"{fleet.name}: baseline {name} is left out: {problem}")
             advance(1)

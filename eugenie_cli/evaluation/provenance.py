@@ -58,7 +58,7 @@ def provenance(registry: Registry, class_name: str, version: int) -> Provenance 
     """The provenance of a registered version; `Unknown` if the registry or the run's record cannot be read."""
     from mlflow.exceptions import MlflowException
 
-    from eugenie_cli.detection.calibration import QUANTILE
+    from eugenie_cli.detection.alarm_budget import QUANTILE
     from eugenie_cli.detection.detectors import registry as detector_types
     from eugenie_cli.training import mlflow_store, run_record
     from eugenie_cli.training.code_version import COMMIT, EUGENIE

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from eugenie_cli.detection.alarm_budget import AlarmPolicy
 from eugenie_cli.site.base import Section, resolved
 from eugenie_cli.site.detectors import Detector, ModelSettings
 from eugenie_cli.site.field_types import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
@@ -86,6 +87,11 @@ class EquipmentClass(Section):
     @property
     def sensor_names(self) -> tuple[str, ...]:
         return tuple(sensor.name for sensor in self.sensors)
+
+    @property
+    def alarm_policy(self) -> AlarmPolicy:
+        """What thresholds are set by."""
+        return AlarmPolicy(self.alarm.budget)
 
     @property
     def silence_ms(self) -> int:

@@ -99,7 +99,7 @@ def build(
                 horizons=settings.horizons,
                 sensors_of=equipment.sensor_names,
                 roles=[sensor.role for sensor in equipment.sensors],
-                budget=equipment.alarm.budget,
+                policy=equipment.alarm_policy,
                 advance=asset_done,
                 room=lambda size: arrays.array((size,), np.uint8),
             )

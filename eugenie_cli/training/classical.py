@@ -23,7 +23,7 @@ def fit_class(settings: ClassicalSettings, equipment: EquipmentClass, grids: Seq
         settings.options(),
         [asset_rows(grid) for grid in grids],
         [sensor.role for sensor in equipment.sensors],
-        equipment.alarm.budget,
+        equipment.alarm_policy,
     )
 
 

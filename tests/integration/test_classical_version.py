@@ -97,7 +97,7 @@ def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
     baseline = BASELINES[name].fit(
         [asset_rows(grid) for grid in grids],
         [sensor.role for sensor in equipment.sensors],
-        equipment.alarm.budget,
+        equipment.alarm_policy,
     )
     worst = 0.0
     for asset in RUNS:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from eugenie_cli.detection.alarm_budget import AlarmPolicy
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.detectors import classical, registry
 from eugenie_cli.detection.detectors.classical import AssetRows, Fitted
@@ -31,9 +32,9 @@ class Detector(Protocol):
 class Baseline(Protocol):
     """A detector that can be fitted."""
 
-    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Detector:
-        """Fit to each asset's normal rows. `roles`: "auto", "scored" or "context" for each sensor; `budget`: share of
-        normal rows that may score above 1. Raises ValueError if the rows are insufficient."""
+    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], policy: AlarmPolicy) -> Detector:
+        """Fit to each asset's normal rows. `roles`: "auto", "scored" or "context" for each sensor. Raises ValueError if
+        the rows are insufficient."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Classical:
     name: str
     options: Options
 
-    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Fitted:
-        return classical.fit(registry.statistic_of(self.name), self.options, rows, roles, budget)
+    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], policy: AlarmPolicy) -> Fitted:
+        return classical.fit(registry.statistic_of(self.name), self.options, rows, roles, policy)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Trivial:
 
     judge: Judge
 
-    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Untrained:  # noqa: ARG002
+    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], policy: AlarmPolicy) -> Untrained:  # noqa: ARG002
         return Untrained(tuple(asset_rows.asset for asset_rows in rows), self.judge)
 
 
@@ -72,7 +73,7 @@ def fit(
     baseline: Baseline,
     training: Mapping[str, Floats],
     calibration: Mapping[str, Floats],
-    budget: float,
+    policy: AlarmPolicy,
     roles: Sequence[str] | None = None,
 ) -> Detector:
     """Call `baseline.fit` with rows [T, S] by asset that are already split: `calibration` rows follow `training` rows.
@@ -83,4 +84,4 @@ def fit(
     for asset, learnt in training.items():
         held_out = np.arange(len(learnt) + len(calibration[asset])) >= len(learnt)
         rows.append(AssetRows(asset, np.concatenate([learnt, calibration[asset]]), ~held_out, held_out))
-    return baseline.fit(rows, roles or ["auto"] * rows[0].rows.shape[1], budget)
+    return baseline.fit(rows, roles or ["auto"] * rows[0].rows.shape[1], policy)

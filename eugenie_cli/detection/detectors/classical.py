@@ -14,9 +14,10 @@ from typing import Any, cast
 import numpy as np
 import tensorflow as tf
 
+from eugenie_cli.detection.alarm_budget import AlarmPolicy, CalibrationSeries, thresholds
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.asset_tables import PER_ASSET
-from eugenie_cli.detection.calibration import scaling, thresholds
+from eugenie_cli.detection.calibration import scaling
 from eugenie_cli.detection.context_sensors import context_sensors
 from eugenie_cli.detection.detector import MIN_PRESENT, Calibration, TrainedDetector
 from eugenie_cli.detection.detectors.control_chart import smoothed
@@ -102,7 +103,7 @@ class Fitted:
 
 
 def fit(
-    kind: type[Statistic], options: Options, assets: Sequence[AssetRows], roles: Sequence[str], budget: float
+    kind: type[Statistic], options: Options, assets: Sequence[AssetRows], roles: Sequence[str], policy: AlarmPolicy
 ) -> Fitted:
     """Learn and calibrate like the forecaster: thresholds come from rows that were not used for training.
 
@@ -120,15 +121,16 @@ def fit(
         )
     statistic = kind.learn(options, z, [asset.learnt for asset in assets], used)
     learnt = Learnt(options.window, mean, deviation, used, statistic)
-    values = []
+    series = []
     for index, asset in enumerate(assets):
-        held_out = learnt.measure(index, asset.rows).statistic[asset.held_out]
-        values.append(held_out[np.isfinite(held_out)].astype(np.float64))
-    if not any(map(len, values)):
+        statistic_of_rows = learnt.measure(index, asset.rows).statistic
+        scored_rows = np.flatnonzero(asset.held_out & np.isfinite(statistic_of_rows))
+        series.append(CalibrationSeries(asset.asset, statistic_of_rows[scored_rows].astype(np.float64), scored_rows))
+    if not any(len(part.rows) for part in series):
         raise ValueError("no asset has calibration rows that can be scored: too few rows, or too many are missing")
+    threshold, calibration = thresholds(series, policy)
     names = tuple(asset.asset for asset in assets)
-    threshold, calibration = thresholds(names, values, budget)
-    return Fitted(names, scored, learnt, threshold, calibration, tuple(values))
+    return Fitted(names, scored, learnt, threshold, calibration, tuple(part.statistic for part in series))
 
 
 def _context(roles: Sequence[str], z: Sequence[Floats], assets: Sequence[AssetRows]) -> Bools:

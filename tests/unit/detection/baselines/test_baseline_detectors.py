@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
+from eugenie_cli.detection.alarm_budget import AlarmPolicy
 from eugenie_cli.detection.baselines import BASELINES, fit
 from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.network import scale
@@ -25,7 +26,7 @@ def plant(rows: int, seed: int = 0) -> np.ndarray:
 
 
 def fitted(name: str, budget: float = 0.01):
-    return fit(BASELINES[name], {"a": plant(2000, 1)}, {"a": plant(3000, 2)}, budget)
+    return fit(BASELINES[name], {"a": plant(2000, 1)}, {"a": plant(3000, 2)}, AlarmPolicy(budget))
 
 
 @pytest.mark.slow
@@ -82,7 +83,7 @@ def test_a_sensor_that_was_never_seen_is_left_out(name):
     train, calibration, rows = plant(2000, 1), plant(1000, 2), plant(200, 3)
     train[:, 0] = calibration[:, 0] = np.nan
     rows[:, 0] = 1e6
-    score, contribution = fit(BASELINES[name], {"a": train}, {"a": calibration}, 0.01).score("a", rows)
+    score, contribution = fit(BASELINES[name], {"a": train}, {"a": calibration}, AlarmPolicy(0.01)).score("a", rows)
     assert (score > 1).mean() < 0.05
     assert contribution[:, 0].max() < 1e-9
 
@@ -92,7 +93,7 @@ def test_a_sensor_that_was_never_seen_is_left_out(name):
 def test_a_sensor_that_stood_still_does_not_divide_by_zero(name):
     train, rows = plant(500, 1), plant(100, 3)
     train[:, 2] = rows[:, 2] = 7.0
-    score, _ = fit(BASELINES[name], {"a": train[:400]}, {"a": train[400:]}, 0.01).score("a", rows)
+    score, _ = fit(BASELINES[name], {"a": train[:400]}, {"a": train[400:]}, AlarmPolicy(0.01)).score("a", rows)
     assert np.isfinite(score[60:]).all()
 
 
@@ -100,14 +101,14 @@ def test_a_sensor_that_stood_still_does_not_divide_by_zero(name):
 def test_each_asset_has_its_own_scale(name):
     training = {"a": plant(900, 1), "b": plant(900, 1) * 10}
     calibration = {"a": plant(500, 2), "b": plant(500, 2) * 10}
-    detector = fit(BASELINES[name], training, calibration, 0.01)
+    detector = fit(BASELINES[name], training, calibration, AlarmPolicy(0.01))
     rows = plant(100, 3)
     assert detector.score("a", rows)[0] == pytest.approx(detector.score("b", rows * 10)[0], rel=1e-3, nan_ok=True)
 
 
 def test_an_asset_with_too_few_calibration_rows_takes_the_class_threshold():
     training = {"a": plant(900, 1), "b": plant(900, 4)}
-    detector = fit(BASELINES["pca-q"], training, {"a": plant(500, 2), "b": plant(3, 5)}, 0.01)
+    detector = fit(BASELINES["pca-q"], training, {"a": plant(500, 2), "b": plant(3, 5)}, AlarmPolicy(0.01))
     assert detector.threshold[1] == pytest.approx(detector.threshold[0], rel=0.05)
     assert [asset.pooled for asset in detector.calibration.assets] == [False, True]
 
@@ -123,9 +124,9 @@ def test_a_tighter_budget_asks_for_a_larger_margin():
 def test_nothing_to_calibrate_or_to_learn_from_is_an_error(name):
     nothing = np.full((10, 4), np.nan)
     with pytest.raises(ValueError, match="no asset has calibration rows"):
-        fit(BASELINES[name], {"a": plant(100)}, {"a": nothing}, 0.01)
+        fit(BASELINES[name], {"a": plant(100)}, {"a": nothing}, AlarmPolicy(0.01))
     with pytest.raises(ValueError, match="no normal row"):
-        fit(BASELINES[name], {"a": nothing}, {"a": plant(100)}, 0.01)
+        fit(BASELINES[name], {"a": nothing}, {"a": plant(100)}, AlarmPolicy(0.01))
 
 
 def test_all_positive_flags_everything_and_random_about_half_the_same_ones_each_time():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eugenie_cli.detection.alarm_budget import AlarmPolicy
 from eugenie_cli.detection.baselines import BASELINES, fit
 from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.metrics import point_metrics
@@ -37,7 +38,7 @@ def figures(runs, name):
         BASELINES[name],
         {run: rows[:TRAINED] for run, (rows, _) in runs.items()},
         {run: rows[TRAINED:NORMAL] for run, (rows, _) in runs.items()},
-        budget=0.01,
+        AlarmPolicy(0.01),
     )
     flagged = [detector.score(run, rows)[0][NORMAL:] > 1 for run, (rows, _) in runs.items()]
     labelled = [labels[NORMAL:] for _, labels in runs.values()]
