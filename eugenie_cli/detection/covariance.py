@@ -178,18 +178,22 @@ def stride(rows: int) -> int:
 
 def impute(centred: Floats, present: Bools, precision: Floats) -> Floats:
     """Replace absent entries by their conditional mean given the present ones, so that the Mahalanobis distance equals
-    that of the present ones alone (the Schur complement).
+    that of the present ones alone (the Schur complement). A row without a present entry stays at the mean, 0.
 
-    `centred` float [N, P] with 0 where absent, `present` bool [N, P], `precision` [P, P] -> float [N, P].
+    `centred` float [N, P] with 0 where absent, `present` bool [N, P], `precision` [P, P] -> float [N, P]. History has
+    many rows but few patterns of absent entries, and there is one system of equations for each pattern.
     """
-    incomplete = np.flatnonzero(~present.all(axis=1))
+    incomplete = np.flatnonzero(~present.all(axis=1) & present.any(axis=1))
     if not incomplete.size:
         return centred
-    absent = ~present[incomplete]
-    system = np.where(absent[:, :, None] & absent[:, None, :], precision, np.eye(present.shape[1]))
-    right = np.where(absent, centred[incomplete] @ precision, 0.0)
-    filled = np.array(centred)
-    filled[incomplete] -= np.linalg.solve(system, right[:, :, None])[:, :, 0]
+    filled, precision = np.array(centred), precision.astype(np.float64)
+    packed = np.packbits(present[incomplete], axis=1)
+    patterns, which, counts = np.unique(packed, axis=0, return_inverse=True, return_counts=True)
+    by_pattern = np.split(incomplete[np.argsort(which.reshape(-1), kind="stable")], np.cumsum(counts)[:-1])
+    for pattern, rows in zip(patterns, by_pattern, strict=True):
+        known = np.unpackbits(pattern, count=present.shape[1]).astype(bool)
+        weights = np.linalg.solve(precision[np.ix_(~known, ~known)], precision[np.ix_(~known, known)])
+        filled[np.ix_(rows, np.flatnonzero(~known))] = -filled[rows][:, known] @ weights.T
     return filled
 
 

@@ -8,6 +8,10 @@ import tensorflow as tf
 from eugenie_cli.detection.covariance import Baseline
 
 NAN = tf.constant(np.nan, tf.float32)
+# Coefficients of the systems that `impute` solves at once: they and the intermediate results fit in a cache.
+CHUNK_CELLS = 1 << 16
+# Up to this many sensors, a system with an equation for each of them is quicker than selecting the absent ones.
+FEW_ENTRIES = 8
 
 
 class Tables(tf.Module):
@@ -33,14 +37,66 @@ class Tables(tf.Module):
 
 def impute(centred: tf.Tensor, present: tf.Tensor, asset: tf.Tensor, precision: tf.Tensor) -> tf.Tensor:
     """`covariance.impute` in the graph: `centred` float32 [B, K, P] with 0 where absent, `present` bool [B, K, P],
-    `precision` [A + 1, P, P] -> float32 [B, K, P]."""
-    where = tf.where(tf.reduce_any(~present, axis=-1))
-    known, absent = tf.gather_nd(centred, where), ~tf.gather_nd(present, where)
-    own = tf.gather(precision, tf.gather(asset, where[:, 0]))
-    right = tf.where(absent, tf.linalg.matvec(own, known), 0.0)
-    system = tf.where(absent[:, :, None] & absent[:, None, :], own, tf.eye(centred.shape[-1]))
-    filled = known - tf.linalg.solve(system, right[:, :, None])[:, :, 0]
-    return tf.tensor_scatter_nd_update(centred, where, filled)
+    `precision` [A + 1, P, P] -> float32 [B, K, P].
+
+    A row's system has one equation for each of its absent entries. Memory is bounded however many rows there are, and
+    nothing is computed if no entry is absent.
+    """
+    absent = tf.reduce_sum(tf.cast(~present, tf.int32), axis=-1)
+    where = tf.where((absent > 0) & (absent < centred.shape[-1]))
+
+    def completed() -> tf.Tensor:
+        rows = tf.gather_nd(centred, where), tf.gather_nd(present, where), tf.gather(asset, where[:, 0])
+        equations = tf.gather_nd(absent, where)
+        most = tf.reduce_max(equations)
+        filled = tf.cond(
+            tf.size(where, tf.int64) * tf.cast(most, tf.int64) <= CHUNK_CELLS // centred.shape[-1],
+            lambda: _solved(*rows, precision, most),
+            lambda: _solved_in_chunks(*rows, precision, equations),
+        )
+        return tf.tensor_scatter_nd_update(centred, where, filled)
+
+    return tf.cond(tf.size(where) > 0, completed, lambda: centred)
+
+
+def _solved_in_chunks(
+    known: tf.Tensor, present: tf.Tensor, asset: tf.Tensor, precision: tf.Tensor, equations: tf.Tensor
+) -> tf.Tensor:
+    """`_solved` for rows with `equations` int32 [N] absent entries each. A chunk's rows have about equally many."""
+    order = tf.argsort(equations, direction="DESCENDING")
+    entries = known.shape[-1]
+
+    def solve(first: tf.Tensor, number: tf.Tensor, filled: tf.TensorArray) -> tuple[tf.Tensor, ...]:
+        most = equations[order[first]]
+        last = tf.minimum(tf.size(order), first + tf.maximum(1, CHUNK_CELLS // (most * entries)))
+        rows = (tf.gather(part, order[first:last]) for part in (known, present, asset))
+        return last, number + 1, filled.write(number, _solved(*rows, precision, most))
+
+    empty = tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=[None, entries], infer_shape=False)
+    start = tf.constant(0), tf.constant(0), empty
+    *_, filled = tf.while_loop(lambda first, *_: first < tf.size(order), solve, start, parallel_iterations=1)
+    return tf.scatter_nd(order[:, None], filled.concat(), tf.shape(known))
+
+
+def _solved(
+    known: tf.Tensor, present: tf.Tensor, asset: tf.Tensor, precision: tf.Tensor, equations: tf.Tensor
+) -> tf.Tensor:
+    """`impute` of rows [N, P] that need at most `equations` equations each; the others' further equations are x = 0."""
+    entries = known.shape[-1]
+    if entries <= FEW_ENTRIES:
+        system, needed = tf.gather(precision, asset), tf.cast(~present, tf.float32)
+        return known - _shifts(system, tf.linalg.matvec(system, known), needed)
+    needed, entry = tf.math.top_k(tf.cast(~present, tf.float32), equations)
+    of_absent = tf.gather(tf.reshape(precision, [-1, entries]), asset[:, None] * entries + entry)
+    system = tf.gather(of_absent, entry, axis=2, batch_dims=1)
+    shifts = _shifts(system, tf.linalg.matvec(of_absent, known), needed)
+    return known - tf.linalg.matvec(tf.one_hot(entry, entries), shifts, transpose_a=True)
+
+
+def _shifts(system: tf.Tensor, right: tf.Tensor, needed: tf.Tensor) -> tf.Tensor:
+    """Solutions float32 [N, E] of systems [N, E, E]; an equation not `needed` (0 or 1, [N, E]) becomes x = 0."""
+    system = system * needed[:, :, None] * needed[:, None, :] + tf.linalg.diag(1.0 - needed)
+    return tf.linalg.solve(system, (right * needed)[:, :, None])[:, :, 0]
 
 
 def with_unknown(table: np.ndarray, unknown: np.ndarray | np.floating) -> tf.Tensor:

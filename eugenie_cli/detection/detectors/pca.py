@@ -16,10 +16,11 @@ import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.asset_tables import PER_ASSET
-from eugenie_cli.detection.covariance import MIN_BASELINE_ROWS, ledoit_wolf
+from eugenie_cli.detection.covariance import MIN_BASELINE_ROWS, impute, ledoit_wolf
 from eugenie_cli.detection.detectors.options import PcaOptions
 from eugenie_cli.detection.detectors.statistic import GraphMeasurement, Measurement, StatisticGraph, masked
-from eugenie_cli.detection.graph_ops import impute, with_unknown
+from eugenie_cli.detection.graph_ops import impute as impute_in_graph
+from eugenie_cli.detection.graph_ops import with_unknown
 
 MIN_VARIANCE = 1e-6
 """Floor of a component's variance."""
@@ -67,7 +68,7 @@ class Pca:
         """Complete rows [T, S], their scores [T, C], the reconstructed rows [T, S], and which values were present."""
         values = masked(z, used)
         present = np.isfinite(values)
-        complete = _complete(np.where(present, values, 0.0).astype(np.float64), present, self.precision[index])
+        complete = impute(np.where(present, values, 0.0).astype(np.float64), present, self.precision[index])
         scores = complete @ self.loadings[index].astype(np.float64)
         return complete, scores, scores @ self.loadings[index].T.astype(np.float64), present
 
@@ -130,7 +131,7 @@ class _PcaGraph(tf.Module):
         """`Pca._project` of the rows that end a window, and the loadings float32 [B, S, C]."""
         rows = z[:, self._window - 1 :]
         present = tf.math.is_finite(rows) & used
-        complete = impute(tf.where(present, rows, 0.0), present, index, self._precision)
+        complete = impute_in_graph(tf.where(present, rows, 0.0), present, index, self._precision)
         loadings = tf.gather(self._loadings, index)
         scores = tf.matmul(complete, loadings)
         return complete, scores, tf.matmul(scores, loadings, transpose_b=True), present, loadings
@@ -168,15 +169,3 @@ def _components(rows: Floats, explained: float, least: int) -> tuple[Floats, Flo
     kept = min(int(np.searchsorted(share, explained)) + 1, max(directions - 1, least))
     precision = np.linalg.inv(ledoit_wolf(rows)[0] + RIDGE * np.eye(rows.shape[1]))
     return precision, vectors[:, :kept], np.maximum(values[:kept], MIN_VARIANCE)
-
-
-def _complete(values: Floats, present: Bools, precision: Floats) -> Floats:
-    """`covariance.impute`, solved once per pattern of missing values: history has many rows but few patterns."""
-    incomplete = np.flatnonzero(~present.all(axis=1) & present.any(axis=1))
-    patterns, which = np.unique(present[incomplete], axis=0, return_inverse=True)
-    for number, known in enumerate(patterns):
-        chosen = incomplete[which.reshape(-1) == number]
-        inner, outer = precision[np.ix_(~known, ~known)], precision[np.ix_(~known, known)]
-        weights = np.linalg.solve(inner.astype(np.float64), outer.astype(np.float64))
-        values[np.ix_(chosen, np.flatnonzero(~known))] = -values[chosen][:, known] @ weights.T
-    return values
