@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.readings.routing import Router
-from eugenie_cli.sources.csv.grouped_numbers import GroupedNumbers
+from eugenie_cli.sources.csv.decimal_commas import Kind
 from eugenie_cli.sources.csv.header_advice import needed_columns
 from eugenie_cli.sources.csv.headers import Header
 from eugenie_cli.sources.csv.lines import Block
@@ -21,6 +21,7 @@ from eugenie_cli.sources.csv.odd_rows import OddRowFinder
 from eugenie_cli.sources.csv.parsing import BlockParser
 from eugenie_cli.sources.csv.rejected_rows import BlockRead, Ragged, rows_of
 from eugenie_cli.sources.csv.settings import CsvSettings
+from eugenie_cli.sources.csv.split_numbers import SplitNumbers
 from eugenie_cli.sources.records.companions import ColumnNotes
 from eugenie_cli.sources.records.fill_down import FillDown
 from eugenie_cli.sources.records.reader import RecordReader
@@ -57,10 +58,11 @@ class Table:
         self.notes = ColumnNotes(self.reader, context.bases, context.source.readings)
         self._parser = BlockParser(separator, header)
         self._numbers = NumberBlocks(self._parser, self.reader)
-        values = [header.names.index(name) for name in self.reader.value_columns]
-        self._grouped = GroupedNumbers(separator, [(at, at + 1) for at in values if at + 1 < len(header.names)])
-        self._fill = FillDown(mapping.get("fill") or ())
         times = [column for what, column in needed_columns(context.source) if what == "ts"]
+        value = context.source.readings.value
+        is_point = value.decimal == "." and "decimal" in value.model_fields_set
+        self._split = SplitNumbers(separator, header.names, _kinds(self.reader, times), is_point=is_point)
+        self._fill = FillDown(mapping.get("fill") or ())
         other = {*self.reader.unknown_columns(), *self.reader.unread(), *mapping["ignore"], *times}
         other |= {column for _, column in needed_columns(context.source)}
         measured = set(header.names) - other if mapping["shape"] == "wide" else ()
@@ -77,13 +79,13 @@ class Table:
 
     def read(self, block: Block) -> tuple[BlockRead, Batch, list[int]]:
         """(the block as it was read, its readings, the rows in it that are another header)."""
-        may_be_grouped = self._grouped.may_be_in(block.data)
-        if not (may_be_grouped or self._fill.columns) and (numbers := self._numbers.read(block)) is not None:
+        may_be_split = self._split.may_be_in(block.data)
+        if not (may_be_split or self._fill.columns) and (numbers := self._numbers.read(block)) is not None:
             records, batch = numbers
             return BlockRead(block, records, [], [], 0), batch, []
         records, ragged = self._parser.parse(block)
-        if may_be_grouped:
-            records, ragged = self._grouped.without(records, ragged)
+        if may_be_split:
+            records, ragged = self._split.without(records, ragged)
         unfilled = records
         if self._fill.columns:
             records = self._fill.filled(records, _lost_before(block, records, ragged))
@@ -99,6 +101,15 @@ class Table:
         kept = [entry for entry in kept if len(entry.records)]
         no_records = frozenset(odd.no_records)
         return BlockRead(block, records, ragged, kept, read.lost - len(over), no_records), batch, odd.headers
+
+
+def _kinds(reader: RecordReader, times: Collection[str]) -> list[Kind]:
+    """What each column is read as. `times`: those with the instant."""
+    values, read = set(reader.value_columns), reader.read_columns
+    return [
+        "value" if name in values else "time" if name in times else "label" if name in read else "other"
+        for name in reader.columns
+    ]
 
 
 def _lost_before(block: Block, records: pa.RecordBatch, ragged: Sequence[Ragged]) -> NDArray[np.int64]:

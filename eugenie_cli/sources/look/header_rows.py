@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from eugenie_cli.sources.look.cells import NUMBER, is_data, kind_of_cell
 from eugenie_cli.sources.look.dialect import Line
 from eugenie_cli.sources.look.instants import named_like_time
-from eugenie_cli.sources.look.unit_words import KNOWN_UNITS
+from eugenie_cli.sources.unit_words import KNOWN_UNITS
 
 OF_TIME = 5
 """How many points a name such as `Timestamp` above instants is worth; another name has two, an address three."""

@@ -20,6 +20,7 @@ from eugenie_cli.sources.look.shape import Shape
 from eugenie_cli.sources.look.shape_choice import shape_of
 from eugenie_cli.sources.look.table import SampleTable, pooled
 from eugenie_cli.sources.look.verify import Trial
+from eugenie_cli.sources.look.whole_numbers import check_whole_numbers
 
 
 @dataclass
@@ -79,6 +80,7 @@ def propose(name: str, files: list[FileLook], path: str, base: Path) -> Proposal
     settings = dict(next((look.settings for look in files if not look.ascii), files[0].settings))
     if shape.renamed:
         _rename(files[0], table, shape, settings)
+    check_whole_numbers(table, shape, settings.get("delimiter", ",") if files[0].type == "csv" else "", notes)
     readings = readings_of(table, shape, settings.get("delimiter", ","), files[0].type, notes)
     _of_documents(files[0], readings)
     plant = plant_of(files, table, shape, readings, notes)

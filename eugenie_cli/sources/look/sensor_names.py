@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from eugenie_cli.sources.look.names import UNIT
-from eugenie_cli.sources.look.unit_words import KNOWN_UNITS
+from eugenie_cli.sources.unit_words import KNOWN_UNITS
 
 _ENDING = re.compile(r"(?<=\w)[._/](?:PV|F_CV|CV|MEASURE|VALUE|VAL)$", re.IGNORECASE)
 """Ends tags whose main value is meant, and says nothing of it."""

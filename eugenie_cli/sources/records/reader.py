@@ -64,7 +64,7 @@ class RecordReader:
             else LongNumbers(mapping, self.columns, self._routes, self._times, self._rules)
         )
         read = {path for name in PARTS for path in paths_of(mapping.get(name))} if not self._wide else self._shared
-        self._read = read | {column for measurement in self._measurements for column in measurement.columns}
+        self.read_columns = read | {column for measurement in self._measurements for column in measurement.columns}
         self.lost = 0  # records of the last block that gave no readings
 
     @cached_property
@@ -80,7 +80,7 @@ class RecordReader:
 
     def unknown_columns(self) -> tuple[str, ...]:
         """Wide: unread columns, which match no sensor or tag of any asset that the file may be about."""
-        return tuple(column for column in self._measured if column not in self._read) if self._wide else ()
+        return tuple(column for column in self._measured if column not in self.read_columns) if self._wide else ()
 
     @property
     def is_nameless(self) -> bool:
@@ -110,7 +110,7 @@ class RecordReader:
     def unread(self) -> tuple[str, ...]:
         """Columns that the mapping does not name and that give no readings."""
         named = {path for name in PARTS for path in paths_of(self._mapping.get(name))}
-        return tuple(c for c in self._measured if c not in named and c not in self._read)
+        return tuple(c for c in self._measured if c not in named and c not in self.read_columns)
 
     def is_row(self, fields: Sequence[str]) -> bool:
         """Whether these fields are a record: one per column, with a readable timestamp."""
@@ -276,7 +276,7 @@ class RecordReader:
             try:
                 columns[name] = normalized(column)
             except UnreadableColumn as error:
-                if name in self._read:
+                if name in self.read_columns:
                     raise EugenieError(
                         f"the column {name!r} cannot be read: {error}",
                         hint="name another column in `readings`, or list it under `ignore`",
