@@ -10,7 +10,9 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.names import named
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.site.schema import Site
+from eugenie_cli.site.source_types import SourceSettings
 from eugenie_cli.sources.guard import open_importer
 from eugenie_cli.sources.interface import importer_for
 from eugenie_cli.sources.leftovers import Listing, leftover_notes, leftovers
@@ -42,7 +44,9 @@ def import_sources(
     listings: dict[str, Listing] = {}
     history.vacuum()
     opened = [
-        Opening(source.name, source.type, partial(importer_for, source, site), history, live, listings)
+        Opening(
+            source.name, source.type, partial(importer_for, source, site), history, live, listings, _unit_of(source)
+        )
         for source in chosen
     ]
     reports = [import_source(source, progress, again=again) for source in opened]
@@ -54,6 +58,14 @@ def import_sources(
             hint="; ".join(note.strip() for report in reports for note in leftover_notes(report.left)) or None,
         )
     return reports
+
+
+def _unit_of(source: SourceSettings) -> str:
+    """The unit of a source's instants; "iso" for formats, elapsed time, and types without a mapping."""
+    readings = getattr(source, "readings", None)
+    if not isinstance(readings, ReadingsMapping) or readings.ts.all_formats or readings.ts.start:
+        return "iso"
+    return readings.ts.unit
 
 
 def _only_waiting(reports: Sequence[SourceReport]) -> bool:

@@ -10,6 +10,7 @@ from eugenie_cli.history.assessment.findings import instant
 from eugenie_cli.history.manifest import Item
 from eugenie_cli.printable import printable
 from eugenie_cli.readings.number_units import DAY_MS, EXCEL_1970, FIRST_PLAUSIBLE, LAST_PLAUSIBLE
+from eugenie_cli.sources.confused_units import Doubt
 from eugenie_cli.sources.interface import EXAMPLES
 from eugenie_cli.sources.leftovers import Leftover, counted
 
@@ -36,6 +37,7 @@ class SourceReport:
     instant with another of their item. `conflicts`: instants of a sensor at which readings disagree, within an item or
     between items (of any source). `gaps`: what the source itself says it lacks. `unread`: number of items that were
     left for the next import; `stopped`: why. `one_instant`: items whose readings of a sensor all have the same instant.
+    `doubts`: about the unit of the instants, at most one.
     """
 
     source: str
@@ -62,6 +64,7 @@ class SourceReport:
     unread: int = 0
     stopped: str | None = None
     one_instant: list[str] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
@@ -76,6 +79,7 @@ class SourceReport:
             found.append(f"some readings are dated {instant(self.start_ms)}, before 1990{_other_unit(self.start_ms)}")
         if self.end_ms is not None and self.end_ms > now_ms + CLOCK_MS:
             found.append(f"some readings are dated {instant(self.end_ms)}, ahead of this machine's clock")
+        found += [doubt.sentence for doubt in self.doubts if doubt.is_sure]
         return found + self.one_instant
 
     def fail(self, error: EugenieError, kept: int = 0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eugenie_cli.errors import EugenieError
@@ -13,6 +13,7 @@ from eugenie_cli.history.manifest import Item
 from eugenie_cli.history.store import History, SourceWriter
 from eugenie_cli.progress import Advance, Progress
 from eugenie_cli.sources.adoption import Adoption, Known, same_names
+from eugenie_cli.sources.confused_units import doubt_of_items
 from eugenie_cli.sources.failures import SourceDownError
 from eugenie_cli.sources.guard import GuardedImporter, open_importer
 from eugenie_cli.sources.interface import Importer, SourceItem, Tally, settings_digest
@@ -23,7 +24,7 @@ from eugenie_cli.sources.report import SourceReport
 @dataclass(frozen=True)
 class Opening:
     """How to import a source into a history. `live`: the names of the site file's sources; `listings`: takes the items
-    that were listed, unless they depend on what was imported before.
+    that were listed, unless they depend on what was imported before. `unit`: in which instants are read.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Opening:
     history: History
     live: tuple[str, ...]
     listings: dict[str, Listing]
+    unit: str = "iso"
 
 
 def import_source(source: Opening, progress: Progress, *, again: bool) -> SourceReport:
@@ -58,6 +60,7 @@ def import_source(source: Opening, progress: Progress, *, again: bool) -> Source
         run = _Run(importer, settings, again, adoption, writer, report, advance)
         for item in items:
             run.update(item)
+    report.doubts += filter(None, [doubt_of_items(run.taken, source.unit, time.time_ns() // 1_000_000)])
     if importer.planned is not None:
         if importer.planned.interrupted:
             raise KeyboardInterrupt
@@ -69,7 +72,7 @@ def import_source(source: Opening, progress: Progress, *, again: bool) -> Source
 
 @dataclass
 class _Run:
-    """One import of one source. `down`: why its items cannot be read any more."""
+    """One import of one source. `down`: why its items cannot be read any more; `taken`: the items in the history."""
 
     importer: GuardedImporter
     settings: str
@@ -79,6 +82,7 @@ class _Run:
     report: SourceReport
     advance: Advance
     down: str | None = None
+    taken: list[Item] = field(default_factory=list)
 
     def update(self, item: SourceItem) -> None:
         """Bring one item up to date, and count it, or its error."""
@@ -172,6 +176,7 @@ class _Run:
         self._take(item.key, kept)
 
     def _take(self, key: str, item: Item) -> None:
+        self.taken.append(item)
         self.report.take(key, item, may_be_empty=self.importer.planned is not None)
 
     def _stopped(self) -> str | None:

@@ -15,6 +15,7 @@ from eugenie_cli.printable import printable
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.readings.number_units import FIRST_PLAUSIBLE
 from eugenie_cli.site.load import FOLDER, load_site
+from eugenie_cli.sources.confused_units import UNITS, doubt
 from eugenie_cli.sources.leftovers import counted
 from eugenie_cli.sources.look.csv_files import FileLook, csv_look
 from eugenie_cli.sources.look.first_bytes import Refusal, files_in, type_of
@@ -165,6 +166,8 @@ def _check_trial(proposal: Proposal) -> None:
         notes.check("ts", f"some readings are dated {instant(trial.end_ms)}, ahead of this machine's clock")
     if trial.start_ms is not None and trial.start_ms < FIRST_PLAUSIBLE:
         notes.check("ts", f"some readings are dated {instant(trial.start_ms)}, before 1990")
+    if (unit := _doubt(proposal)) is not None:
+        notes.check("ts", unit)
     if mixed := [column for column, kind in trial.unread.items() if kind == "units"]:
         notes.check(
             "value",
@@ -182,6 +185,16 @@ def _check_trial(proposal: Proposal) -> None:
         notes.check(
             "path", "only parts of the files were looked at; `eugenie import` reports tags that are elsewhere in them"
         )
+
+
+def _doubt(proposal: Proposal) -> str | None:
+    """Why the unit of instants may be another one."""
+    trial, unit = proposal.trial, proposal.entry["readings"].get("ts", {}).get("unit", "iso")
+    if unit not in UNITS or trial.start_ms is None or trial.end_ms is None:
+        return None
+    written = max(int(look.path.stat().st_mtime * 1_000) for look in proposal.files)
+    found = doubt(trial.start_ms, trial.end_ms, unit, written, int(time.time() * 1_000))
+    return None if found is None else found.sentence
 
 
 def _files(proposal: Proposal) -> list[str]:
