@@ -14,19 +14,19 @@ from eugenie_cli.sources.look.table import Column, SampleTable
 
 _INTEGER = re.compile(r"[+-]?\d+")
 
-FEW_ROWS = 2
-"""Fewer rows show nothing."""
+FEW_DIGITS = 3
+"""Fewer different digits in each pair's second column are those of a flag, or show nothing."""
 
 
 def check_whole_numbers(table: SampleTable, shape: Shape, delimiter: str, notes: Notes) -> None:
     """Ask whether two columns are the parts of one number, if every value of the file may be such a part."""
     values = [column for column in table.columns if column.name in shape.values]
-    if delimiter != "," or table.rows < FEW_ROWS or any(column.typed != "text" for column in values):
+    if delimiter != "," or any(column.typed != "text" for column in values):
         return
     if not all(map(_INTEGER.fullmatch, (text for column in values for text in column.counts))):
         return
     split = _couples(values, table.names) if shape.kind == "wide" else _beside(values[0], table)
-    if split:
+    if any(len(after.counts) >= FEW_DIGITS for _, after in split):
         (before, after), *_ = split
         shown = f"{before.cells[0]},{after.cells[0]}"
         columns = " and ".join(printable(column.name, 40) for column in (before, after))
