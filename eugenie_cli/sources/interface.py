@@ -52,7 +52,7 @@ class Tally:
     one), the "second" column of one name, a column without a name ("unnamed"), almost a tag ("spelling"), a second
     timestamp ("again"), a "value" where that of the mapping is empty, names of "tags", a "fraction" of the instant,
     "dates" without a time of day or with day and month "exchanged", a "zone" in the name of local times, several
-    "units" of one tag; `gaps`: what the source itself says it lacks.
+    "units" of one tag; `gaps`: what the source itself says it lacks; `local`: whether instants are local times.
 
     `resume`: what `GrowingImporter.read_on` needs to read only what is added to the item, as JSON; `pending`: whether
     the end of the item was left for the next import, whether it changes or not.
@@ -67,6 +67,7 @@ class Tally:
     gaps: list[str] = field(default_factory=list)
     resume: dict[str, Any] | None = None
     pending: bool = False
+    local: bool = False
 
     @staticmethod
     def of(state: Mapping[str, Any]) -> Tally:
@@ -78,6 +79,7 @@ class Tally:
             dict(state.get("companions", {})),
             state.get("records", 0),
             state.get("lost", 0),
+            local=state.get("local", False),
         )
 
     def state(self) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Tally:
             "records": self.records,
             "lost": self.lost,
         }
-        more = {"gaps": self.gaps, "resume": self.resume, "pending": self.pending}
+        more = {"gaps": self.gaps, "resume": self.resume, "pending": self.pending, "local": self.local}
         return {**kept, **{name: value for name, value in more.items() if value}}
 
     def gap(self, what: str) -> None:
@@ -108,6 +110,7 @@ class Tally:
         self.companions |= part.companions
         self.records += part.records
         self.lost += part.lost
+        self.local |= part.local
         for gap in part.gaps:
             self.gap(gap)
 

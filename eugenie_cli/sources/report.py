@@ -13,6 +13,7 @@ from eugenie_cli.readings.number_units import DAY_MS, EXCEL_1970, FIRST_PLAUSIBL
 from eugenie_cli.sources.confused_units import Doubt
 from eugenie_cli.sources.interface import EXAMPLES
 from eugenie_cli.sources.leftovers import Leftover, counted
+from eugenie_cli.sources.two_zones import zones_of_item
 
 CLOCK_MS = 60_000
 """How far the clock that wrote a file may be ahead of this machine's."""
@@ -37,7 +38,7 @@ class SourceReport:
     instant with another of their item. `conflicts`: instants of a sensor at which readings disagree, within an item or
     between items (of any source). `gaps`: what the source itself says it lacks. `unread`: number of items that were
     left for the next import; `stopped`: why. `one_instant`: items whose readings of a sensor all have the same instant.
-    `doubts`: about the unit of the instants, at most one.
+    `doubts`: about the unit of the instants, at most one. `zones`: items whose assets may be in two time zones.
     """
 
     source: str
@@ -65,6 +66,7 @@ class SourceReport:
     stopped: str | None = None
     one_instant: list[str] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
+    zones: list[str] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
@@ -117,6 +119,8 @@ class SourceReport:
         for reason, examples in item.state["examples"].items():
             shown = self.examples.setdefault(reason, [])
             shown.extend(examples[: max(0, EXAMPLES - len(shown))])
+        if (zones := zones_of_item(item)) is not None:
+            self.zones.append(f"{printable(key)}: {zones}")
         self.one_instant.extend(filter(None, [_at_one_instant(key, item) or _at_midnight(key, item)]))
 
 

@@ -94,6 +94,7 @@ def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> 
         hint = "check `unit`, `format` and `timezone` of `ts`"
         yield from (f"{report.source}: {sentence}: {hint}" for sentence in report.implausible(now_ms)[:SHOWN_ITEMS])
         yield from (f"{report.source}: {doubt.sentence}: {hint}" for doubt in report.doubts if not doubt.is_sure)
+        yield from (f"{report.source}: {zones}" for zones in report.zones[:1])
         for error in report.failed:
             yield f"{report.source}: failed: {error}"
         yield from (f"{report.source}: {poor}" for poor in report.poor[:SHOWN_ITEMS])

@@ -168,6 +168,8 @@ def _check_trial(proposal: Proposal) -> None:
         notes.check("ts", f"some readings are dated {instant(trial.start_ms)}, before 1990")
     if (unit := _doubt(proposal)) is not None:
         notes.check("ts", unit)
+    for zones in trial.zones[:1]:
+        notes.check("timezone", zones)
     if mixed := [column for column, kind in trial.unread.items() if kind == "units"]:
         notes.check(
             "value",

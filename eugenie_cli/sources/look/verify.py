@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.assessment.rhythm import Rhythm, suggestion
+from eugenie_cli.history.batch import Batch
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.csv.importer import CsvImporter
 from eugenie_cli.sources.files.finding import is_gzip
 from eugenie_cli.sources.interface import Tally, importer_for
 from eugenie_cli.sources.look.csv_files import FileLook
+from eugenie_cli.sources.two_zones import in_two_zones
 
 SHOWN = 3
 """Readings and rejections shown of each source."""
@@ -33,7 +35,8 @@ FEW_INTERVALS = 2
 class Trial:
     """What importing some files as proposed gave. `first`: (asset, sensor, ts ms, value or None); `rejected`: reason ->
     count; `repeated`: readings with the sensor and instant of another; `unread`: columns that gave nothing; `errors`:
-    file -> why it could not be read; `rhythms`: asset -> sensor -> its intervals; `partly`: the end was not read.
+    file -> why it could not be read; `rhythms`: asset -> sensor -> its intervals; `partly`: the end was not read;
+    `zones`: why assets of a file may be in two time zones.
     """
 
     rows: int = 0
@@ -50,6 +53,7 @@ class Trial:
     end_ms: int | None = None
     rhythms: dict[str, dict[str, Rhythm]] = field(default_factory=dict)
     partly: bool = False
+    zones: list[str] = field(default_factory=list)
 
 
 def try_source(site: Site, name: str, files: Sequence[FileLook], scratch: Path) -> Trial:
@@ -87,15 +91,18 @@ def _sampled(look: FileLook, folder: Path) -> Path:
 
 def _read(importer: Any, trial: Trial, instants: dict[tuple[str, str], list[NDArray[np.int64]]]) -> None:
     for item in importer.items():
-        tally, count = Tally(), 0
+        tally, count, spans = Tally(), 0, dict[str, tuple[int, int]]()
         for batch in importer.read(item, tally, lambda _: None):
             count += len(batch.ts)
             trial.bad += int(np.isnan(batch.value).sum())
             _take(batch, trial, instants)
+            _extend(spans, batch)
             if count >= MOST_READINGS and not isinstance(importer, CsvImporter):
                 trial.partly = True
                 break
         trial.readings += count
+        if tally.local and (zones := in_two_zones(spans)) is not None:
+            trial.zones.append(zones)
         trial.rows += tally.records
         trial.lost += tally.lost
         trial.rejected.update(tally.rejected)
@@ -121,6 +128,14 @@ def _take(batch: Any, trial: Trial, instants: dict[tuple[str, str], list[NDArray
         part = batch.ts[order[bounds[number] : bounds[number + 1]]]
         if len(part):
             instants[series].append(part)
+
+
+def _extend(spans: dict[str, tuple[int, int]], batch: Batch) -> None:
+    """Add a batch to the first and last instant of each asset."""
+    for number, (asset, _) in enumerate(batch.series):
+        if len(ts := batch.ts[batch.index == number]):
+            first, last = spans.get(asset, (int(ts.min()), int(ts.max())))
+            spans[asset] = min(first, int(ts.min())), max(last, int(ts.max()))
 
 
 def step_and_gap(trials: Sequence[Trial], assets: Sequence[str]) -> tuple[int, int] | None:

@@ -87,6 +87,8 @@ class ColumnNotes:
         self._tagged: dict[str, bool] = {}
         self._letters: dict[str, bool] = {}
         self._zoned = dict.fromkeys(_zoned(readings, reader.timezone), False)
+        self._times = [path for path in readings.ts.all_paths if path in self._names]
+        self._is_local = bool(self._times) and readings.ts.unit in LOCAL_UNITS
         parts = (readings.asset, readings.sensor, readings.tag)
         self._labels = [path for part in parts if part is not None for path in part.all_paths if path in self._names]
         self._units = {c: dict[str, str]() for c in reader.unread() if _squeezed(c) in _UNITS}
@@ -101,6 +103,7 @@ class ColumnNotes:
             self._letters[column] = self._letters.get(column, True) and _has_letters(self._cells(records, column))
         for column in self._zoned:
             self._zoned[column] |= _is_local(self._cells(records, column))
+        self._is_local = self._is_local and all(_is_local(self._cells(records, column)) for column in self._times)
         for column in self._units:
             self._inspect_units(records, column)
         self._inspect_values(records)
@@ -165,6 +168,7 @@ class ColumnNotes:
         kinds |= dict.fromkeys(self._mixed, "units") | dict.fromkeys(self._inverted, "inverted")
         kinds |= {column: "letters" if self._letters.get(column) else "row" for column in self._row_quality}
         tally.companions |= kinds
+        tally.local |= self._is_local
         told = {
             *self._companions,
             *kinds,
