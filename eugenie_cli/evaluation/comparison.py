@@ -8,6 +8,7 @@ once and has an interval only up to `MOST_ROWS_FOR_VUS` rows.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ from eugenie_cli.detection.metrics.bootstrap import (
     event_differences,
     row_weights,
 )
-from eugenie_cli.detection.metrics.ranking import Series, Volume
+from eugenie_cli.detection.metrics.vus import RESAMPLED_BUFFERS, Series, Surface
 from eugenie_cli.evaluation.performance import DAY_MS, Judgement, Performance
 from eugenie_cli.evaluation.training_rows import TrainingRowCount
 
@@ -115,16 +116,18 @@ class Comparison:
 
     def _volumes(self) -> Floats | None:
         """float64 [R]: differences of VUS-PR; None without a labelled row."""
-        pairs = [series[:2] for series in self._series]
-        volumes = [Volume([pair[version] for pair in pairs], self._window) for version in (0, 1)]
-        differences = np.full(VUS_REPLICATES, np.nan)
-        for replicate in range(VUS_REPLICATES):
-            weights = np.concatenate(
-                [row_weights(len(own[0]), block, starts[replicate]) for own, _, block, starts in self._series]
-            )
-            value = _less(volumes[1].of(weights), volumes[0].of(weights))
-            if value is not None:
-                differences[replicate] = value
+        volumes = []
+        for *pair, block, starts in self._series:
+            if pair[0][1].any():
+                rows = len(pair[0][0])
+                weights = np.stack([row_weights(rows, block, replicate) for replicate in starts]).astype(np.float64)
+                volumes.append([Surface(*series, RESAMPLED_BUFFERS).volumes(weights) for series in pair])
+        if not volumes:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a draw without a labelled row has no volume
+            champion, candidate = np.nanmean(volumes, axis=0)
+        differences: Floats = candidate - champion
         return differences
 
 

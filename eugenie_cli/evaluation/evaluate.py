@@ -147,12 +147,7 @@ def evaluate_class(
                 beside.add(scored, judged, judgements[MODEL][-1])
     equipment = fleet.equipment
     performances = {
-        name: summarise(
-            of_assets,
-            step_ms=equipment.step,
-            with_labels=labels is not None,
-            longest_buffer=equipment.model.window,
-        )
+        name: summarise(of_assets, step_ms=equipment.step, with_labels=labels is not None)
         for name, of_assets in judgements.items()
     }
     model = performances.pop(MODEL)
@@ -214,12 +209,7 @@ class _Beside:
         if self._last is None:
             return None
         equipment = self._fleet.equipment
-        performance = summarise(
-            self._judgements,
-            step_ms=equipment.step,
-            with_labels=self._labels is not None,
-            longest_buffer=equipment.model.window,
-        )
+        performance = summarise(self._judgements, step_ms=equipment.step, with_labels=self._labels is not None)
         differences = self._comparison.differences(model, performance)
         return Candidate(self._last.version, self._last.run_id, performance, differences, self._fresh.count(1))
 

@@ -120,8 +120,9 @@ def judge(
     )
 
 
-def summarise(judgements: Sequence[Judgement], *, step_ms: int, with_labels: bool, longest_buffer: int) -> Performance:
-    """The figures of all assets together. Rows are pooled, so each asset is weighted by its rows."""
+def summarise(judgements: Sequence[Judgement], *, step_ms: int, with_labels: bool) -> Performance:
+    """The figures of all assets together. Rows are pooled, so each asset is weighted by its rows; VUS-PR is the mean
+    over the assets."""
     rows = sum(len(judgement.score) for judgement in judgements)
     days = rows * step_ms / DAY_MS
     raised = [anomaly for judgement in judgements for anomaly in judgement.raised]
@@ -153,7 +154,7 @@ def summarise(judgements: Sequence[Judgement], *, step_ms: int, with_labels: boo
             "events": events,
             "root_cause": root_cause_metrics([blame for judgement in judgements for blame in judgement.blamed]),
             "false_alarms_per_asset_day": _ratio(events.false_alarms, days),
-            "vus_pr": vus_pr([(judgement.score, judgement.labelled) for judgement in judgements], longest_buffer),
+            "vus_pr": vus_pr([(judgement.score, judgement.labelled) for judgement in judgements]),
         }
     )
 

@@ -77,10 +77,7 @@ def report_of(
                 )
             )  # fmt: skip
         comparison.add(pair[0].edges[judged], judgements[7][-1], judgements[8][-1])
-    model, other = (
-        summarise(of_version, step_ms=STEP, with_labels=labelled, longest_buffer=120)
-        for of_version in judgements.values()
-    )
+    model, other = (summarise(of_version, step_ms=STEP, with_labels=labelled) for of_version in judgements.values())
     judged_rows = sum(len(judgement.score) for judgement in judgements[7])
     candidate = Candidate(8, "run-8", other, comparison.differences(model, other)) if beside else None
     return EvaluationReport(

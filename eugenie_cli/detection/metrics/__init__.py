@@ -6,13 +6,14 @@ from eugenie_cli.detection.metrics.alarm_load import AlarmLoad, alarm_load
 from eugenie_cli.detection.metrics.events import EventMetrics, Interval, Raised, event_metrics, first_alarm, is_false
 from eugenie_cli.detection.metrics.phases import PhaseRates, phase_counts, phase_of, phase_rates
 from eugenie_cli.detection.metrics.point import PointMetrics, point_metrics
-from eugenie_cli.detection.metrics.ranking import average_precision, vus_pr
+from eugenie_cli.detection.metrics.ranking import average_precision
 from eugenie_cli.detection.metrics.root_cause import (
     RootCauseMetrics,
     mean_contribution,
     rank_sensors,
     root_cause_metrics,
 )
+from eugenie_cli.detection.metrics.vus import vus_pr
 
 __all__ = [
     "AlarmLoad",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eugenie_cli.detection.metrics import bootstrap, vus_pr
+from eugenie_cli.detection.metrics import bootstrap
 from eugenie_cli.detection.metrics.bootstrap import Difference, block_starts, block_sums, difference, row_weights
-from eugenie_cli.detection.metrics.ranking import Volume
 
 pytestmark = pytest.mark.slow
 
@@ -67,18 +66,3 @@ def test_events_found_and_their_delay():
 def test_what_most_draws_do_not_know_has_no_interval():
     assert difference(1.0, np.array([1.0, np.nan, np.nan])) == Difference(1.0)
     assert difference(None, np.ones(3)) == Difference(None)
-
-
-def test_the_volume_under_weighted_rows_is_that_of_repeated_ones():
-    random = np.random.default_rng(3)
-    label = np.zeros(300, bool)
-    label[100:140] = label[220:260] = True
-    score = (random.normal(size=300) + label).astype(np.float32)
-    score[5:9] = np.nan
-    volume = Volume([(score, label)], 20)
-    assert volume.of() == vus_pr([(score, label)], 20)
-    assert volume.of(np.full(300, 3)) == pytest.approx(volume.of())
-    only = np.zeros(300, np.int64)
-    only[80:160] = 1  # around one of the two faults
-    assert volume.of(only) == pytest.approx(vus_pr([(score[80:160], label[80:160])], 20))
-    assert volume.of(np.arange(300) // 290) is None  # no labelled row is left

@@ -40,9 +40,7 @@ def judgement(score: np.ndarray, labelled: np.ndarray, delay: int, false: int = 
 def compared(first: Judgement, second: Judgement, with_labels: bool = True):
     comparison = Comparison(step_ms=1_000, window=20, with_labels=with_labels)
     comparison.add(np.arange(len(first.score)) * 1_000, first, second)
-    own, other = (
-        summarise([judged], step_ms=1_000, with_labels=with_labels, longest_buffer=20) for judged in (first, second)
-    )
+    own, other = (summarise([judged], step_ms=1_000, with_labels=with_labels) for judged in (first, second))
     return comparison.differences(own, other)
 
 

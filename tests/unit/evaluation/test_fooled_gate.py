@@ -131,10 +131,7 @@ def judged(
                 name, backtest.edges, backtest.score, backtest.contribution, backtest.events,
                 judged=all_rows, labels=own, sensors=("flow",), quiet=quiet,
             ))  # fmt: skip
-    model, other = (
-        summarise(of_version, step_ms=STEP, with_labels=labels is not None, longest_buffer=60)
-        for of_version in judgements
-    )
+    model, other = (summarise(of_version, step_ms=STEP, with_labels=labels is not None) for of_version in judgements)
     evaluation = Evaluation(
         "pump", 1, "run-1", len(ASSETS), ROWS * len(ASSETS), model, {}, (),
         Candidate(2, "run-2", other, {}, learnt[1]), learnt[0], left_out,

@@ -17,7 +17,6 @@ from eugenie_cli.detection.metrics import (
     point_metrics,
     rank_sensors,
     root_cause_metrics,
-    vus_pr,
 )
 
 NAN = math.nan
@@ -118,43 +117,16 @@ def series(score, label=LABEL):
 
 def test_a_score_that_separates_has_average_precision_one():
     assert average_precision(series(LABEL * 2.0)) == pytest.approx(1.0)
-    assert vus_pr(series(LABEL * 2.0), 0) == pytest.approx(1.0)
 
 
 def test_a_constant_score_has_the_share_of_labelled_rows():
     assert average_precision(series(np.ones(20))) == pytest.approx(0.2)
-    assert vus_pr(series(np.ones(20)), 0) == pytest.approx(0.2)
 
 
 def test_average_precision_by_hand():
     # ranked labels: 1 0 1 1 -> precisions at the hits 1, 2/3, 3/4
     label = bools("#.##")
     assert average_precision(series([4, 3, 2, 1], label)) == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
-
-
-def test_a_slightly_late_detection_is_forgiven_by_the_buffer_and_a_far_one_is_not():
-    late, far = np.roll(LABEL, 2) * 1.0, np.roll(LABEL, 10) * 1.0
-    assert vus_pr(series(late), 8) > vus_pr(series(late), 0) + 0.1
-    assert vus_pr(series(late), 8) > vus_pr(series(far), 8) + 0.2
-
-
-def test_the_volume_by_hand_for_one_event_and_one_buffer():
-    # buffer 2: one row on each side with sqrt(1 - 1/2); the score flags exactly the labelled row
-    label = bools("...#...")
-    side = math.sqrt(0.5)
-    positives = (1 + 1 + 2 * side) / 2
-    found_all = 1 + 2 * side
-    flagged = 1 / positives  # recall where only the labelled row is flagged, at precision 1
-    everything = (1.0 - flagged) * found_all / 7
-    area = flagged + everything
-    # lengths 0, 1, 2: a buffer of 1 has no whole row on either side
-    assert vus_pr(series(label * 1.0, label), 2) == pytest.approx((1 + 1 + area) / 3)
-
-
-def test_missing_one_of_two_events_costs_existence():
-    label = bools("..##......##..")
-    first = bools("..##..........") * 1.0 - bools("..........##..") * 1.0
-    assert vus_pr(series(first, label), 0) < average_precision(series(first, label))
 
 
 def test_rows_without_a_score_are_never_found():
@@ -164,24 +136,24 @@ def test_rows_without_a_score_are_never_found():
     assert average_precision(series(np.full(20, NAN))) == 0.0
 
 
+def test_an_infinite_score_ranks_first_and_ties_are_one_point():
+    score = np.where(LABEL, np.inf, 0.0)
+    assert average_precision(series(score)) == 1.0
+    assert average_precision(series([2, 2, 1, 1], bools("#.#."))) == pytest.approx(0.5)
+
+
 def test_without_labels_there_is_nothing_to_rank():
-    assert vus_pr(series(np.ones(20), np.zeros(20, bool)), 5) is None
-
-
-def test_buffers_do_not_reach_into_another_asset():
-    separate = [(np.zeros(10), bools(".........#")), (np.ones(10), np.zeros(10, bool))]
-    score = np.concatenate([np.zeros(10), np.ones(10)])
-    joined = [(score, np.concatenate([series_[1] for series_ in separate]))]
-    assert vus_pr(separate, 8) < vus_pr(joined, 8)
+    assert average_precision(series(np.ones(20), np.zeros(20, bool))) is None
+    assert average_precision([]) is None
 
 
 @pytest.mark.slow
 @settings(deadline=None)  # a busy machine is no failure
-@given(st.lists(st.tuples(st.integers(-9, 9), st.booleans()), min_size=1, max_size=40), st.integers(0, 10))
-def test_areas_are_fractions_and_only_ranks_count(rows, buffer):
+@given(st.lists(st.tuples(st.integers(-9, 9), st.booleans()), min_size=1, max_size=40))
+def test_areas_are_fractions_and_only_ranks_count(rows):
     score, label = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     if not label.any():
         return
-    area = vus_pr(series(score, label), buffer)
+    area = average_precision(series(score, label))
     assert 0.0 <= area <= 1.0 + 1e-9
-    assert vus_pr(series(score * 8 + 1024, label), buffer) == pytest.approx(area)
+    assert average_precision(series(score * 8 + 1024, label)) == pytest.approx(area)
