@@ -9,6 +9,7 @@ import typer
 
 from eugenie_cli.commands.options import ClassArgument, ClassOption, Output, OutputOption, SiteOption, ToOption, both
 from eugenie_cli.console import Console
+from eugenie_cli.errors import ExitCode
 
 if TYPE_CHECKING:
     from eugenie_cli.evaluation.comparison import Candidate
@@ -51,21 +52,33 @@ def evaluate(
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Judge a model on history, against labels if given, and compare it with classical detectors."""
+    """Judge a model on history, against labels if given, and compare it with classical detectors.
+
+    A class or an asset that cannot be judged is named and does not stop the others.
+    """
     from eugenie_cli.evaluation.request import EvaluationRequest, evaluate_site
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.training.result import FailedClass
 
     console = Console()
     request = EvaluationRequest(
         both(classes, class_names), labels, start, end, version, candidate,
         scores_to=scores, anomalies_to=anomalies, report_to=report,
     )  # fmt: skip
-    for class_report in evaluate_site(open_site(site), request, console):
+    failed, judged = 0, 0
+    for outcome in evaluate_site(open_site(site), request, console):
+        if isinstance(outcome, FailedClass):
+            failed += 1
+            console.error(f"{outcome.class_name}: {outcome.reason}", outcome.hint)
+            continue
+        judged += 1
         if output is Output.json:
-            console.json(class_report.to_json())
+            console.json(outcome.to_json())
         else:
-            _show(console, class_report.evaluation)
-            _show_verdict(console, class_report)
+            _show(console, outcome.evaluation)
+            _show_verdict(console, outcome)
+    if failed:
+        raise typer.Exit(ExitCode.PARTLY if judged else ExitCode.FAILED)
 
 
 def _show(console: Console, evaluation: Evaluation) -> None:

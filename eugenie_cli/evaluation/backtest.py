@@ -12,6 +12,7 @@ from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.detectors.options import CHART_WINDOW
 from eugenie_cli.episodes.records import anomaly_record
 from eugenie_cli.episodes.state_machine import AlarmRule, Event
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.graph import Graph
 from eugenie_cli.evaluation.versions import exported
@@ -47,6 +48,8 @@ class Backtest:
     """The events as the records that the stream writes."""
     known: bool = True
     """Whether the version knows the asset; otherwise no row has a score."""
+    problem: EugenieError | None = None
+    """Why the asset's history cannot be read; it then has no row."""
     lead: Floats | None = None
     """float32 [at most the longest window, S]: the rows just before the period, which fill its first windows."""
 
@@ -69,8 +72,9 @@ def backtest(
     """Score the rows of the class with start_ms <= edge < end_ms, asset by asset.
 
     `version` is a number or an alias; it is exported first if necessary. Rows before `start_ms` fill the first windows
-    and are not part of the result. Assets without history in the period have T = 0; assets that the version does not
-    know have no scores. `history` holds the readings, by default the site's.
+    and are not part of the result. Assets without history in the period, or whose history cannot be read (`problem`),
+    have T = 0; assets that the version does not know have no scores. `history` holds the readings, by default the
+    site's.
 
     Raises:
         EugenieError: the version does not exist, or does not fit the site's class.
@@ -83,7 +87,11 @@ def backtest(
         progress.say(f"{fleet.name}: {warning}")
     with progress.task(f"score {fleet.name}", total=len(fleet.assets), unit="assets") as advance:
         for asset in fleet.assets:
-            yield _of_asset(fleet, readings, asset, graph, (start_ms, end_ms), advance)
+            try:
+                scored = _of_asset(fleet, readings, asset, graph, (start_ms, end_ms), advance)
+            except EugenieError as unreadable:
+                scored = _unreadable(fleet, asset, graph, unreadable)
+            yield scored
 
 
 def _of_asset(
@@ -123,4 +131,23 @@ def _of_asset(
         ),
         known=asset in graph.info.assets,
         lead=grid.rows[: keep.start],
+    )
+
+
+def _unreadable(fleet: Fleet, asset: str, graph: Graph, problem: EugenieError) -> Backtest:
+    """An asset without rows, because its history cannot be read."""
+    rows = np.zeros((0, len(fleet.equipment.sensors)), np.float32)
+    return Backtest(
+        asset=asset,
+        version=graph.info.version,
+        run_id=graph.info.run_id,
+        edges=np.zeros(0, np.int64),
+        rows=rows,
+        score=rows.sum(axis=1),
+        contribution=rows,
+        expected=rows,
+        events=(),
+        anomalies=(),
+        known=asset in graph.info.assets,
+        problem=problem,
     )

@@ -28,7 +28,7 @@ from eugenie_cli.evaluation.coverage import coverage_of, watched
 from eugenie_cli.evaluation.daily_counts import day_counts
 from eugenie_cli.evaluation.downsampling import OVERVIEW_POINTS, STRANDS, Trace, score_on, trace
 from eugenie_cli.evaluation.findings import AlarmFinding, AssetFinding, Blame, EventFinding, Findings
-from eugenie_cli.evaluation.judged_rows import quiet_rows
+from eugenie_cli.evaluation.judged_rows import early_ms, quiet_rows
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.performance import quiet_of, raised_by
 from eugenie_cli.evaluation.timeline import TimelineSum
@@ -88,7 +88,7 @@ class Collector:
             for alarm in raised_by(backtest.asset, backtest.events)
             if _judged_in(backtest, judged, (alarm.detected, alarm.end))
         ]
-        intervals = [Interval(backtest.asset, label.start, label.end) for label in labels]
+        intervals = [self._interval(backtest.asset, label) for label in labels]
         false = [alarm for alarm in raised if is_false(alarm, intervals)] if self._labels is not None else []
         faults = [(label.start, label.end) for label in labels]
         spans = [(alarm.detected, alarm.end) for alarm in raised]
@@ -163,6 +163,9 @@ class Collector:
     def _labels_of(self, asset: str) -> Sequence[Label]:
         return self._labels.of([asset]) if self._labels is not None else ()
 
+    def _interval(self, asset: str, label: Label) -> Interval:
+        return Interval(asset, label.start, label.end, early_ms(self._equipment))
+
     def _at_alarm(self, events: Sequence[EventFinding]) -> Any:
         names = self._equipment.sensor_names
         return root_cause_metrics([
@@ -172,7 +175,8 @@ class Collector:
         ])  # fmt: skip
 
     def _event(self, watched_asset: _Asset, label: Label) -> EventFinding:
-        backtest, event = watched_asset.backtest, Interval(watched_asset.backtest.asset, label.start, label.end)
+        backtest = watched_asset.backtest
+        event = self._interval(backtest.asset, label)
         inside = (backtest.edges >= label.start) & (backtest.edges < label.end) & watched_asset.judged
         score, contribution = backtest.score[inside], backtest.contribution[inside]
         alarm = first_alarm(event, watched_asset.raised)

@@ -13,7 +13,7 @@ from eugenie_cli.detection.baselines import BASELINES, Detector
 from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
 from eugenie_cli.evaluation.comparison import Candidate, Comparison, difference_json
 from eugenie_cli.evaluation.episodes import replay
-from eugenie_cli.evaluation.judged_rows import quiet_rows
+from eugenie_cli.evaluation.judged_rows import early_ms, quiet_rows
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
@@ -120,6 +120,7 @@ def evaluate_class(
     number, run_id = 0, ""
     fresh = UnseenRows(opened, options)
     unknown_assets: list[str] = []
+    unreadable: list[str] = []
 
     def backtests_of(scored_version: str | int) -> Iterator[Backtest]:
         return backtest(
@@ -133,6 +134,9 @@ def evaluate_class(
             scores.write(scored)
             anomalies.write(scored)
             scored_beside = beside.advance() if beside is not None else None
+            if scored.problem is not None:
+                unreadable.append(f"Not judged: {scored.asset}. {scored.problem.reason}.")
+                continue
             if not scored.known:  # nothing to compare a candidate with; a candidate that lost an asset is judged on it
                 unknown_assets.append(scored.asset)
                 continue
@@ -162,6 +166,7 @@ def evaluate_class(
         baselines=performances,
         notes=(
             *_unknown(unknown_assets, number, candidate is not None),
+            *unreadable,
             *notes_on(fleet, labels, model, performances, sum(sizes), unknown_assets),
             *fresh.notes(),
         ),
@@ -249,6 +254,7 @@ def _judge_asset(
         return judge(
             scored.asset, scored.edges, score, contribution, events,
             judged=judged, labels=labels_of_asset, sensors=equipment.sensor_names, quiet=quiet,
+            early=early_ms(equipment),
         )  # fmt: skip
 
     judgements = [(MODEL, against_labels(scored.score, scored.contribution, scored.events))]

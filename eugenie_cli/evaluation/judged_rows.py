@@ -8,7 +8,17 @@ from eugenie_cli.detection.arrays import Bools, Ints
 from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.site.field_types import to_ms
-from eugenie_cli.site.schema import Asset, Fleet
+from eugenie_cli.site.schema import Asset, EquipmentClass, Fleet
+
+EARLY_ROWS = 10
+"""Rows before a fault in which an alarm may be raised and still count as finding it: labels begin where somebody saw
+the fault begin, which is not to the row."""
+
+
+def early_ms(equipment: EquipmentClass) -> int:
+    """How long before a fault of the class an alarm may be raised and still count as finding it."""
+    early = equipment.promotion.early if equipment.promotion is not None else None
+    return EARLY_ROWS * equipment.step if early is None else early
 
 
 def in_normal_periods(asset: Asset, edges: Ints) -> Bools:

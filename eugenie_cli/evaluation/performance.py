@@ -89,10 +89,12 @@ def judge(
     labels: Sequence[Label],
     sensors: Sequence[str],
     quiet: Bools | None = None,
+    early: int = 0,
 ) -> Judgement:
     """Judge edges [T], score [T], contribution [T, S] and the episode machine's events on the rows `judged` bool [T].
 
     `quiet` bool [T]: rows at which nothing is known to be wrong; by default those outside the labelled events.
+    `early`: ms before a labelled event in which an alarm may be raised and still count as finding it.
     """
     labelled, on = np.zeros(len(edges), bool), np.zeros(len(edges), bool)
     kept, blamed, raised = [], [], []
@@ -101,7 +103,7 @@ def judge(
         labelled |= inside
         inside &= judged
         if inside.any():
-            kept.append(Interval(asset, label.start, label.end))
+            kept.append(Interval(asset, label.start, label.end, early))
             ranking = tuple(rank_sensors(score[inside], contribution[inside]))
             blamed.append((ranking, frozenset(sensors.index(name) for name in label.sensors)))
     for anomaly in raised_by(asset, events):

@@ -21,6 +21,7 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training.open_class import OpenClass, open_class
+from eugenie_cli.training.result import FailedClass
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,15 @@ class EvaluationRequest:
         return any((self.scores_to, self.anomalies_to, self.report_to))
 
 
-def evaluate_site(site: Site, request: EvaluationRequest, progress: Progress = SILENT) -> Iterator[EvaluationReport]:
+def evaluate_site(
+    site: Site, request: EvaluationRequest, progress: Progress = SILENT
+) -> Iterator[EvaluationReport | FailedClass]:
     """Evaluate the named classes, or all, log the figures to MLflow, and write a report page for each.
 
+    A class that cannot be judged, such as one without a version, does not stop the others.
+
     Raises:
-        EugenieError: an unknown class, an invalid instant or labels file, or as `evaluate_class`.
+        EugenieError: an unknown class, an invalid instant or labels file, or as `evaluate_class` for a single class.
     """
     chosen = site.classes_named(request.class_names)
     if len(chosen) > 1 and request.names_a_file:
@@ -60,15 +65,26 @@ def evaluate_site(site: Site, request: EvaluationRequest, progress: Progress = S
         )
     options = _parse(site, request)
     for name in chosen:
-        opened = open_class(site, name)
-        study = PairStudy(opened.fleet, options.labels)
-        evaluation = evaluate_class(opened, options, progress, watch=study)
-        track(opened.registry, evaluation, progress)
-        report = report_of(opened, evaluation, study)
-        page = request.report_to or opened.workspace.reports / name / f"{evaluation.version}.html"
-        write_page(report, page)
-        progress.say(f"report: {page}")
-        yield report
+        try:
+            yield _evaluate(site, name, request, options, progress)
+        except EugenieError as problem:
+            if len(chosen) == 1:
+                raise
+            yield FailedClass(name, problem.reason, problem.hint)
+
+
+def _evaluate(
+    site: Site, name: str, request: EvaluationRequest, options: EvaluationOptions, progress: Progress
+) -> EvaluationReport:
+    opened = open_class(site, name)
+    study = PairStudy(opened.fleet, options.labels)
+    evaluation = evaluate_class(opened, options, progress, watch=study)
+    track(opened.registry, evaluation, progress)
+    report = report_of(opened, evaluation, study)
+    page = request.report_to or opened.workspace.reports / name / f"{evaluation.version}.html"
+    write_page(report, page)
+    progress.say(f"report: {page}")
+    return report
 
 
 def _parse(site: Site, request: EvaluationRequest) -> EvaluationOptions:

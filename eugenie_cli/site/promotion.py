@@ -24,6 +24,10 @@ class PromotionGate(Section):
     start: Instant | None = Field(None, description="first instant of the comparison; default: all history")
     end: Instant | None = Field(None, description="end of the comparison, exclusive")
     last: PositiveMs | None = Field(None, description="instead of start and end: the end of the history, e.g. 30d")
+    early: Milliseconds | None = Field(
+        None,
+        description="how long before a fault an alarm may be raised and still count as finding it; default: ten steps",
+    )
     fewer_found: Annotated[int, Field(ge=0, description="how many faults fewer than the champion it may detect")] = 0
     later: Milliseconds = Field(0, description="how much its median delay may exceed the champion's")
     budget: (

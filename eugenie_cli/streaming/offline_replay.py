@@ -76,6 +76,8 @@ def score(
                 progress=progress,
             )  # fmt: skip
             for result in results:
+                if result.problem is not None:
+                    raise result.problem
                 for line, is_scored in _score_records(opened.fleet, history, result):
                     counts["rows"] += 1
                     counts["scores"] += is_scored

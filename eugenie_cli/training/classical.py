@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.detectors.classical import AssetRows, ClassicalDetector, Fitted, fit
+from eugenie_cli.site.checks.model import too_few_sensors
 from eugenie_cli.site.detectors import ClassicalSettings
 from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training.datasets import CALIBRATION, NormalGrid, running_of
@@ -17,14 +18,18 @@ def asset_rows(grid: NormalGrid) -> AssetRows:
 
 
 def fit_class(settings: ClassicalSettings, equipment: EquipmentClass, grids: Sequence[NormalGrid]) -> Fitted:
-    """Fits a class's statistic. Raises ValueError when no sensor is scored, or no asset has a calibration row."""
-    return fit(
+    """Fits a class's statistic. Raises ValueError where sensors or calibration rows are too few."""
+    fitted = fit(
         registry.statistic_of(settings.type),
         settings.options(),
         [asset_rows(grid) for grid in grids],
         [sensor.role for sensor in equipment.sensors],
         equipment.alarm_policy,
     )
+    scored = [name for name, used in zip(equipment.sensor_names, fitted.learnt.used.any(axis=0), strict=True) if used]
+    if problem := too_few_sensors(settings, scored):
+        raise ValueError(problem)
+    return fitted
 
 
 def detector(

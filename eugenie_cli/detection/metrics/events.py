@@ -10,11 +10,15 @@ import numpy as np
 
 
 class Interval(NamedTuple):
-    """A labelled event of one asset, [start, end), ms since 1970 UTC."""
+    """A labelled event of one asset, [start, end), ms since 1970 UTC.
+
+    `early`: ms before `start` in which an alarm may be raised and still count as raised for the event.
+    """
 
     asset: str
     start: int
     end: int
+    early: int = 0
 
 
 class Raised(NamedTuple):
@@ -35,15 +39,16 @@ class EventMetrics:
     delay_median: float | None
     delay_p90: float | None
     false_alarms: int
-    """Anomalies that neither began nor were raised during a labelled event."""
+    """Anomalies that neither began during a labelled event nor were raised for one."""
 
 
 def event_metrics(labelled: Sequence[Interval], raised: Sequence[Raised]) -> EventMetrics:
-    """Compare events with anomalies. An event is detected if an anomaly of its asset is on at any time during it.
+    """Compare events with anomalies. An event is detected by an anomaly of its asset that was raised during it, or at
+    most `early` before it and is still on when it begins.
 
-    The delay is the time from the event's start until the alarm was raised, or 0 for an alarm that was already on.
-    Such an alarm was raised without cause and also counts as false: a detector that flags everything detects every
-    event but pays for it.
+    The delay is the time from the event's start until the alarm was raised, or 0 for an early one. An alarm that has
+    stood since long before detects nothing: it said nothing about the event, and is false. So a detector that flags
+    everything detects no event.
     """
     delays = []
     for event in labelled:
@@ -57,20 +62,17 @@ def event_metrics(labelled: Sequence[Interval], raised: Sequence[Raised]) -> Eve
 
 def first_alarm(event: Interval, raised: Sequence[Raised]) -> Raised | None:
     """The anomaly that detected the event; None if it was missed."""
-    on = [anomaly for anomaly in raised if anomaly.asset == event.asset and _overlaps(anomaly, event)]
-    return min(on, key=lambda anomaly: anomaly.detected, default=None)
+    own = [anomaly for anomaly in raised if anomaly.asset == event.asset and _raised_for(anomaly, event)]
+    return min(own, key=lambda anomaly: anomaly.detected, default=None)
 
 
 def is_false(anomaly: Raised, labelled: Sequence[Interval]) -> bool:
-    """Whether the anomaly neither began nor was raised during a labelled event."""
-    return not any(_began_in(anomaly, event) for event in labelled)
-
-
-def _overlaps(anomaly: Raised, event: Interval) -> bool:
-    return anomaly.detected < event.end and anomaly.end > event.start
-
-
-def _began_in(anomaly: Raised, event: Interval) -> bool:
-    return anomaly.asset == event.asset and (
-        event.start <= anomaly.start < event.end or event.start <= anomaly.detected < event.end
+    """Whether the anomaly neither began during a labelled event nor was raised for one."""
+    return not any(
+        anomaly.asset == event.asset and (event.start <= anomaly.start < event.end or _raised_for(anomaly, event))
+        for event in labelled
     )
+
+
+def _raised_for(anomaly: Raised, event: Interval) -> bool:
+    return event.start - event.early <= anomaly.detected < event.end and anomaly.end > event.start

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from eugenie_cli.site.checks.engines import check_engines
 from eugenie_cli.site.checks.mapping import check_mapping
-from eugenie_cli.site.checks.model import contradictions
+from eugenie_cli.site.checks.model import contradictions, too_few_sensors
 from eugenie_cli.site.detectors import DetectorSettings
 from eugenie_cli.site.diagnostics import Path, did_you_mean
 from eugenie_cli.site.field_types import show_duration
@@ -140,6 +140,9 @@ def _class(path: Path, equipment: EquipmentClass) -> Findings:
     if equipment.alarm.silence is not None and equipment.alarm.silence < equipment.step:
         yield Finding((*path, "alarm", "silence"), at_least, needs=(step,))
     yield from _model((*path, "model"), equipment.model)
+    scored = [sensor.name for sensor in equipment.sensors if sensor.role != "context"]
+    if len(scored) == 1 and (problem := too_few_sensors(equipment.model, scored)):
+        yield Finding((*path, "model", "type"), problem)
     if equipment.promotion is not None:
         yield from _promotion((*path, "promotion"), equipment.promotion)
 

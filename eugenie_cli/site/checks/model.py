@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from eugenie_cli.detection.detectors.options import BURN_IN
-from eugenie_cli.site.detectors import DetectorSettings, ModelSettings
+from eugenie_cli.site.detectors import DetectorSettings, ModelSettings, PcaQSettings
 
 
 class Contradiction(NamedTuple):
@@ -45,3 +45,13 @@ def contradictions(model: DetectorSettings) -> Iterator[Contradiction]:
         )
     if len(set(horizons)) < len(horizons):
         yield Contradiction("horizons", "must not repeat")
+
+
+def too_few_sensors(model: DetectorSettings, scored: Sequence[str]) -> str:
+    """Why a detector cannot judge the scored sensors; empty if it can."""
+    if isinstance(model, PcaQSettings) and len(scored) < 2:
+        return (
+            f"pca-q judges how sensors move together, but only {scored[0]} is scored: use another type, such as mewma, "
+            "or score a second sensor"
+        )
+    return ""

@@ -16,6 +16,7 @@ from eugenie_cli.console import Console
 from eugenie_cli.detection.baselines import BASELINES
 from eugenie_cli.episodes.records import anomaly_id, iso
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.evaluation import backtest as backtests
 from eugenie_cli.evaluation import graph
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
@@ -24,9 +25,11 @@ from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.recommendation import how_to_take
 from eugenie_cli.evaluation.request import EvaluationRequest, evaluate_site
 from eugenie_cli.evaluation.training_rows import TrainingRows, learnt_by, leaves_something
+from eugenie_cli.history import grid
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
+from eugenie_cli.training.result import FailedClass
 
 LABELS = Labels((
     Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),
@@ -260,6 +263,35 @@ def test_a_request_is_checked_before_anything_is_scored(plant):
         with pytest.raises(EugenieError, match=message) as caught:
             next(evaluate_site(plant, EvaluationRequest(**options)))
         assert caught.value.exit_code == ExitCode.USAGE
+
+
+@pytest.mark.slow
+def test_a_class_without_a_version_does_not_stop_the_others(plant):
+    fans = {"fan": plant.classes["pump"], **plant.classes, "mixer": plant.classes["pump"]}
+    assets = {**plant.assets, "f-1": plant.assets["p-1"].model_copy(update={"class_name": "fan"})}
+    assets["m-1"] = plant.assets["p-1"].model_copy(update={"class_name": "mixer"})
+    plants = plant.model_copy(update={"classes": fans, "assets": assets})
+    fan, pump, mixer = evaluate_site(plants, EvaluationRequest(version="3"))
+    assert [type(failed) for failed in (fan, mixer)] == [FailedClass, FailedClass]
+    assert (fan.class_name, mixer.class_name) == ("fan", "mixer") and fan.reason
+    assert pump.evaluation.class_name == "pump" and pump.evaluation.judged_rows
+    with pytest.raises(EugenieError):  # alone, its error is the command's
+        next(evaluate_site(plants, EvaluationRequest(["fan"], version="3")))
+
+
+@pytest.mark.slow
+def test_an_asset_whose_history_cannot_be_read_does_not_stop_the_others(plant, monkeypatch):
+    whole = evaluate_class(open_class(plant, "pump"), EvaluationOptions(LABELS, version=3, with_baselines=False))
+
+    def load_grid(fleet, history, asset, *period):
+        if asset == "p-2":
+            raise EugenieError("p-2: its readings span 10,000,000,000 rows")
+        return grid.load_grid(fleet, history, asset, *period)
+
+    monkeypatch.setattr(backtests, "load_grid", load_grid)
+    part = evaluate_class(open_class(plant, "pump"), EvaluationOptions(LABELS, version=3, with_baselines=False))
+    assert 0 < part.judged_rows < whole.judged_rows and part.assets == 1
+    assert any(note == "Not judged: p-2. p-2: its readings span 10,000,000,000 rows." for note in part.notes)
 
 
 @pytest.mark.slow

@@ -343,7 +343,8 @@ def test_each_contradiction_is_one_problem_at_its_key(problems, more, problem):
             "model.units: mewma has no such setting; it takes type, window, calibration, smoothing",
         ),
         ("model: {trees: 9}", "model.trees: lstm has no such setting; it takes type, window, calibration, warmup"),
-        ("model: {type: pca-q, explaind: 0.8}", "model.explaind: unknown key (did you mean explained?)"),
+        ("model: {type: pca-t2, explaind: 0.8}", "model.explaind: unknown key (did you mean explained?)"),
+        ("model: {type: pca-q}", "model.type: pca-q judges how sensors move together, but only s is scored"),
         ("model: {type: pca-t2, explained: 1}", "model.explained: must be less than 1"),
         ("model: {type: last-value, horizons: [60]}", "model.horizons: must be less than the window, 60 rows"),
         ("model: {type: isolation-forest, samples: 2}", "model.samples: must be 16 or more"),
@@ -358,6 +359,22 @@ def test_settings_of_a_class_agree_with_each_other(problems, settings, problem):
         whole=True,
     )
     assert problem.split(": ", 1)[1] in reported and problem.split(":")[0] in reported
+
+
+@pytest.mark.parametrize(
+    ("sensors", "refused"),
+    [
+        ("[{name: s}, {name: t}]", False),
+        ("[{name: s}, {name: t, role: context}]", True),
+        ("[{name: s}, {name: t, role: context}, {name: u, role: scored}]", False),
+    ],
+)
+def test_pca_q_needs_two_sensors_that_are_not_context(problems, sensors, refused):
+    text = f"site: p\nclasses: {{c: {{sensors: {sensors}, model: {{type: pca-q}}}}}}\nassets: {{a: {{class: c}}}}"
+    assert [problem for problem in problems(text, whole=True) if "pca-q" in problem] if refused else True
+    types = ("mewma", "pca-t2", "isolation-forest", "last-value", "lstm") + (() if refused else ("pca-q",))
+    for other in types:
+        assert not problems(text.replace("pca-q", other), whole=True)
 
 
 @pytest.mark.parametrize(

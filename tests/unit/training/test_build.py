@@ -104,6 +104,17 @@ def test_the_same_seed_gives_the_same_detector() -> None:
     np.testing.assert_array_equal(first.threshold, second.threshold)
 
 
+def test_pca_q_of_one_scored_sensor_is_refused_in_words() -> None:
+    """Whatever the roles in the site file: a sensor may turn out to be context only when the rows are seen."""
+    roles = ("auto", "context", "context", "context")
+    sensors = [{"name": name, "role": role} for name, role in zip(SENSORS, roles, strict=True)]
+    one = EquipmentClass.model_validate({"sensors": sensors, "model": {"type": "pca-q"}})
+    with pytest.raises(EugenieError, match="pca-q judges how sensors move together, but only flow is scored"):
+        build("pump", one, grids(), SILENT)
+    two = EquipmentClass.model_validate({"sensors": [{"name": name} for name in SENSORS], "model": {"type": "pca-q"}})
+    assert build("pump", two, grids(), SILENT).detector.type == "pca-q"
+
+
 def test_contradictory_settings_are_refused() -> None:
     with pytest.raises(EugenieError, match=r"model\.horizons: must be at most the warmup, 24 rows"):
         build("pump", equipment(horizons=[1, 30]), grids(1200), SILENT)

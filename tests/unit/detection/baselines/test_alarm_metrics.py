@@ -94,13 +94,15 @@ def test_rates_of_phases_add_up_over_assets():
     assert (rates["after"].rows, rates["after"].flagged) == (0, None)
 
 
-def test_an_event_is_found_by_the_first_alarm_that_is_on_during_it():
+def test_an_event_is_found_by_the_first_alarm_that_is_raised_during_it():
     event = Interval("p-1", 10 * MINUTE, 20 * MINUTE)
-    early, late, foreign = raised(9.8), raised(12), raised(11, asset="p-2")
-    assert first_alarm(event, [late, early, foreign]) == early  # on until 10.3
-    assert first_alarm(event, [late, foreign]) == late
+    early, late, foreign = raised(9.8), raised(12), raised(11, asset="p-2")  # early: on until 10.3
+    assert first_alarm(event, [late, early, foreign]) == late
     assert first_alarm(event, [foreign, raised(20)]) is None
     assert is_false(early, [event]) and is_false(foreign, [event]) and not is_false(late, [event])
+    tolerant = event._replace(early=MINUTE)
+    assert first_alarm(tolerant, [late, early, foreign]) == early
+    assert not is_false(early, [tolerant])
 
 
 def test_blame_is_averaged_over_anomalous_rows_or_over_all_that_are_scored():

@@ -63,9 +63,25 @@ def test_an_anomaly_that_touches_no_event_is_a_false_alarm():
     assert (metrics.detected, metrics.false_alarms, metrics.delay_median) == (0, 2, None)
 
 
-def test_one_that_was_already_on_detects_at_once_and_is_a_false_alarm_too():
+def test_one_that_has_stood_since_before_detects_nothing_and_is_a_false_alarm():
     metrics = event_metrics(EVENTS[:1], [Raised("a", 0, 1_000, 90_000)])
-    assert (metrics.detected, metrics.false_alarms, metrics.delay_median) == (1, 1, 0.0)
+    assert (metrics.detected, metrics.false_alarms, metrics.delay_median) == (0, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("detected", "end", "found"), [(6_000, 12_000, 1), (5_000, 12_000, 1), (4_999, 12_000, 0), (6_000, 10_000, 0)]
+)
+def test_one_raised_at_most_the_tolerance_before_detects_if_it_is_still_on(detected, end, found):
+    event = EVENTS[0]._replace(early=5_000)
+    metrics = event_metrics([event], [Raised("a", detected - 1_000, detected, end)])
+    assert (metrics.detected, metrics.false_alarms) == (found, 1 - found)
+    assert metrics.delay_median == (0.0 if found else None)
+
+
+def test_a_standing_alarm_does_not_hide_one_that_is_raised_inside():
+    raised = [Raised("a", 0, 1_000, 9_000), Raised("a", 11_000, 14_000, 90_000)]
+    metrics = event_metrics(EVENTS[:2], raised)
+    assert (metrics.detected, metrics.delay_median) == (1, 4.0)  # the second event begins under the same alarm
 
 
 def test_one_that_began_in_the_event_but_was_raised_after_it_is_late_not_false():
