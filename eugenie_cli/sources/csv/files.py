@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.sources.files import kinds
 from eugenie_cli.sources.files.archives import is_archive
-from eugenie_cli.sources.files.finding import is_gzip
+from eugenie_cli.sources.files.compression import DAMAGED, compression_of, compression_within
 from eugenie_cli.sources.files.opening import raw_bytes, streamed
 
 HEAD_BYTES = 4 << 20  # enough for a header of a hundred thousand columns
@@ -35,8 +33,9 @@ def marked_encoding(path: Path) -> str | None:
     """
     try:
         with raw_bytes(path) as raw:
-            head = gzip.GzipFile(fileobj=raw).read(4) if is_gzip(path) else raw.read(4)
-    except (EugenieError, OSError, EOFError, zlib.error):
+            compression = compression_of(path)
+            head = raw.read(4) if compression is None else compression.opened(raw).read(4)
+    except (EugenieError, OSError, *DAMAGED):
         return None
     marked = kinds.marked_encoding(head)
     return marked if marked in _WIDE else None
@@ -44,15 +43,18 @@ def marked_encoding(path: Path) -> str | None:
 
 @contextmanager
 def opened(path: Path, encoding: str, advance: Advance, end: int | None = None) -> Iterator[BinaryIO]:
-    """A file's bytes, decompressed if its name ends in .gz. Raises EugenieError, also within the block, if the file
+    """A file's bytes, decompressed if its name says how. Raises EugenieError, also within the block, if the file
     cannot be read, is cut off, or by its first bytes is not text in the encoding. `end`: of a file that may grow.
     """
     name = printable(str(path))
     with streamed(path, advance, end) as stream:
         file = cast(io.BufferedReader, stream)
         head = file.peek(4096)
-        if not is_gzip(path) and head[:2] == b"\x1f\x8b":
-            raise EugenieError(f"{name} is compressed with gzip", hint="rename it, so that it ends in .csv.gz")
+        if (packed := compression_within(path, head)) is not None and kinds.kind_of(head) is not None:
+            raise EugenieError(
+                f"{name} is compressed with {packed[1].name}",
+                hint=f"rename it, so that it ends in .csv{packed[0]}, or unpack it",
+            )
         if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):  # the latter: an empty archive
             _refuse(name, *_zip_kind(path))
         kind = kinds.kind_of(head)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eugenie_cli.sources.files.archives import inside
-from eugenie_cli.sources.files.finding import is_gzip
+from eugenie_cli.sources.files.compression import compression_of
 
 _BLOCK = 1 << 20
 _HASHED = 1 << 18  # bytes read at a time: they are hashed while they are in the processor's cache
@@ -42,7 +42,7 @@ def may_grow(path: Path, encoding: str) -> bool:
     """Whether the lines of a file can be found in its bytes: it is not compressed, and a line feed is one byte."""
     every = bytes(range(256))
     one_byte = encoding.lower().startswith(("utf-8", "utf8")) or len(every.decode(encoding, "replace")) == len(every)
-    return one_byte and "\n".encode(encoding)[-1:] == b"\n" and not is_gzip(path) and inside(path) is None
+    return one_byte and "\n".encode(encoding)[-1:] == b"\n" and compression_of(path) is None and inside(path) is None
 
 
 def whole_lines(path: Path, size: int) -> int:

@@ -12,9 +12,10 @@ from typing import Any
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.sources.files.archives import inside
+from eugenie_cli.sources.files.compression import SUFFIXES
 
 _SUFFIXES = (
-    *(".csv", ".gz", ".txt", ".tsv", ".dat", ".log", ".zip"),
+    *(".csv", *SUFFIXES, ".txt", ".tsv", ".dat", ".log", ".zip"),
     *(".json", ".jsonl", ".ndjson", ".parquet", ".feather", ".arrow", ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"),
 )
 """Of files: a folder with such a name is an error, not a folder that a pattern happened to match."""
@@ -100,16 +101,6 @@ def permission_hint(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "let the user that runs eugenie read the file"
     return "check the disk or the network share, then import again"
-
-
-def is_gzip(path: Path) -> bool:
-    """Whether a file's name says that it is compressed with gzip."""
-    return path.suffix.lower() == ".gz"
-
-
-def without_gz(path: Path) -> Path:
-    """A path without the suffix of gzip: `x.csv.gz` -> `x.csv`."""
-    return path.with_suffix("") if is_gzip(path) else path
 
 
 def state_of(path: Path | str) -> dict[str, Any]:

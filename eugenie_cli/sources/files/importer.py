@@ -16,7 +16,8 @@ from eugenie_cli.progress import Advance
 from eugenie_cli.readings.mapping import PARTS, bind_file
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.files.archives import inside, is_archive, members, split_pattern, without_archives
-from eugenie_cli.sources.files.finding import matching, state_of, without_gz
+from eugenie_cli.sources.files.compression import without_compression
+from eugenie_cli.sources.files.finding import matching, state_of
 from eugenie_cli.sources.files.names import bind_captures
 from eugenie_cli.sources.files.opening import raw_bytes
 from eugenie_cli.sources.files.settings import FileSettings
@@ -87,7 +88,7 @@ class FileImporter:
         """The mapping of a file, with its patterns filled in."""
         if not self._has_patterns:
             return self._mapping
-        plain: PurePath = without_gz(path)
+        plain: PurePath = without_compression(path)
         if inside(path) is not None:
             plain = without_archives(plain)
         mapping = bind_names(self._mapping, plain, self._site.timezone)

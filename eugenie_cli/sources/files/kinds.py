@@ -26,12 +26,13 @@ class Kind(NamedTuple):
 
 _CSV = "export it as CSV"
 _SHEET = "save its sheet as CSV"
-_UNPACK = "unpack it, or compress it with gzip (.gz)"
+_UNPACK = "unpack it, or compress it with gzip, bzip2 or xz (.gz, .bz2, .xz)"
 _PARQUET = Kind("a Parquet file", "parquet", _CSV)
 _ARROW = Kind("an Arrow file", "parquet", _CSV)
 _XLS = Kind("a workbook (.xls)", "excel", _SHEET)
 LOCKED = Kind("a workbook that is protected with a password", None, "save it without a password")
-GZIP = Kind("compressed with gzip", None, "rename it, so that it ends in .gz")
+_RENAME = "rename it, so that it ends in {}, or unpack it"
+GZIP = Kind("compressed with gzip", None, _RENAME.format(".gz"))
 _MAGIC = (
     (b"PAR1", _PARQUET),
     (b"PARE", Kind("an encrypted Parquet file", None, "export it without encryption")),
@@ -41,8 +42,8 @@ _MAGIC = (
     (b"\x1f\x8b", GZIP),
     (b"SQLite format 3\0", Kind("an SQLite database", None, "export its table as CSV")),
     (b"%PDF-", Kind("a PDF", None, "export the readings as CSV")),
-    *((b"BZh%d1AY&SY" % level, Kind("compressed with bzip2", None, _UNPACK)) for level in range(1, 10)),
-    (b"\xfd7zXZ\0", Kind("compressed with xz", None, _UNPACK)),
+    *((b"BZh%d1AY&SY" % level, Kind("compressed with bzip2", None, _RENAME.format(".bz2"))) for level in range(1, 10)),
+    (b"\xfd7zXZ\0", Kind("compressed with xz", None, _RENAME.format(".xz"))),
     (b"\x28\xb5\x2f\xfd", Kind("compressed with zstd", None, _UNPACK)),
     (b"7z\xbc\xaf\x27\x1c", Kind("a 7-Zip archive", None, "unpack it")),
     (b"Rar!\x1a\x07", Kind("a RAR archive", None, "unpack it")),

@@ -1,12 +1,10 @@
-"""Opens the files of a source: plain, compressed with gzip, or in a zip archive."""
+"""Opens the files of a source: plain, compressed, or in a zip archive."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import shutil
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +14,8 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.sources.files.archives import inside, is_archive, member_opened
-from eugenie_cli.sources.files.finding import is_gzip, permission_hint, status_of
+from eugenie_cli.sources.files.compression import DAMAGED, compression_of, is_damage
+from eugenie_cli.sources.files.finding import permission_hint, status_of
 from eugenie_cli.sources.files.kinds import LOCKED, kind_of, kind_of_text
 
 IN_MEMORY = 64 << 20
@@ -59,49 +58,49 @@ def opened_between(path: Path, start: int, end: int, advance: Advance) -> Iterat
             raw.seek(start)
             yield cast(BinaryIO, io.BufferedReader(CountingFile(raw, advance, end - start), 1 << 20))
     except OSError as error:
-        raise EugenieError(
-            f"{printable(str(path))} cannot be read: {error.strerror or error}", hint=permission_hint(error)
-        ) from error
+        raise _unreadable(printable(str(path)), error) from error
 
 
 @contextmanager
 def streamed(path: Path, advance: Advance, end: int | None = None) -> Iterator[BinaryIO]:
-    """A file's bytes, decompressed if its name ends in .gz. Raises EugenieError, also within the block, if the file
+    """A file's bytes, decompressed if its name says how. Raises EugenieError, also within the block, if the file
     cannot be read or is cut off. `end`: of a file that may grow.
     """
     name = printable(str(path))
     try:
         with raw_bytes(path) as raw:
             counted = io.BufferedReader(CountingFile(raw, advance, end), 1 << 20)
-            begin = counted.peek(2)[:2]
-            if is_gzip(path) and begin and begin != b"\x1f\x8b":
-                raise EugenieError(f"{name} is not compressed with gzip", hint="rename it, without .gz")
-            if not is_gzip(path):
+            compression = compression_of(path)
+            if compression is None:
                 yield cast(BinaryIO, counted)
                 return
-            yield cast(BinaryIO, io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=counted)), 1 << 20))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            begin = counted.peek(8)
+            if begin and not begin.startswith(compression.begins):
+                raise EugenieError(
+                    f"{name} is not compressed with {compression.name}", hint=f"rename it, without {path.suffix}"
+                )
+            unpacked = compression.opened(cast(BinaryIO, counted))
+            yield cast(BinaryIO, io.BufferedReader(cast(Any, unpacked), 1 << 20))
+    except (*DAMAGED, OSError) as error:
+        if not is_damage(error):
+            raise _unreadable(name, cast(OSError, error)) from error
         cut = "is cut off" if isinstance(error, EOFError) else f"is damaged ({error})"
         raise EugenieError(
             f"{name} {cut}: its compressed data cannot be read to the end",
             hint="copy or export it again; nothing of it is imported",
         ) from error
-    except OSError as error:
-        raise EugenieError(f"{name} cannot be read: {error.strerror or error}", hint=permission_hint(error)) from error
 
 
 @contextmanager
 def seekable(path: Path, advance: Advance) -> Iterator[IO[bytes]]:
     """As `streamed`, for formats that are not read from beginning to end. Progress: the whole file, at its end."""
-    if inside(path) is None and not is_gzip(path):
+    if inside(path) is None and compression_of(path) is None:
         try:
             with raw_bytes(path) as file:
                 yield file
                 advance(file.seek(0, io.SEEK_END))
         except OSError as error:
-            raise EugenieError(
-                f"{printable(str(path))} cannot be read: {error.strerror or error}", hint=permission_hint(error)
-            ) from error
+            raise _unreadable(printable(str(path)), error) from error
         return
     with streamed(path, advance) as file:
         begin = file.read(IN_MEMORY)
@@ -114,6 +113,10 @@ def seekable(path: Path, advance: Advance) -> Iterator[IO[bytes]]:
             shutil.copyfileobj(file, unpacked, 1 << 20)
             unpacked.seek(0)
             yield unpacked
+
+
+def _unreadable(name: str, error: OSError) -> EugenieError:
+    return EugenieError(f"{name} cannot be read: {error.strerror or error}", hint=permission_hint(error))
 
 
 def check_kind(path: Path, head: bytes, type: str, expected: str, unpacked: IO[bytes] | None = None) -> None:
@@ -129,7 +132,7 @@ def check_kind(path: Path, head: bytes, type: str, expected: str, unpacked: IO[b
     if unpacked is not None:
         kind = kind_of(head, unpacked)
         unpacked.seek(0)
-    elif inside(path) is None and not is_gzip(path):
+    elif inside(path) is None and compression_of(path) is None:
         with path.open("rb") as file:
             kind = kind_of(head, file)
     else:

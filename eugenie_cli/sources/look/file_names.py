@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from eugenie_cli.sources.files.archives import is_archive
-from eugenie_cli.sources.files.finding import without_gz
+from eugenie_cli.sources.files.compression import compression_of, without_compression
 
 _DATE = re.compile(
     r"(?:19|20)\d{2}[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?(?:0[1-9]|[12]\d|3[01]))?(?:[-_.T]?\d{2}[-_.h]?\d{2}(?:[-_.]?\d{2})?)?"
@@ -20,7 +20,7 @@ NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
 
 def stem_of(path: Path) -> str:
     """The name of a file without its suffixes, as `{stem}` has it."""
-    return without_gz(path).stem
+    return without_compression(path).stem
 
 
 def pattern_of(paths: Sequence[Path], part: str) -> tuple[str, dict[Path, str]]:
@@ -76,15 +76,16 @@ def path_pattern(paths: Sequence[Path], others: Sequence[Path], base: Path) -> s
 def _over_folders(paths: Sequence[Path], others: Sequence[Path], base: Path) -> str | None:
     """A pattern over folders that are side by side, one for each machine or day: exports/*/*.csv."""
     around = {path.parent.parent for path in paths}
-    suffixes = {without_gz(path).suffix for path in paths}
+    suffixes = {without_compression(path).suffix for path in paths}
     if len(around) != 1 or len(suffixes) != 1 or any(is_archive(path.parent) for path in paths):
         return None
     folder, suffix = next(iter(around)), next(iter(suffixes))
-    gz = ".gz" if all(path.suffix == ".gz" for path in paths) else ""
-    if any(other.parent.parent == folder and other.name.endswith(f"{suffix}{gz}") for other in others):
+    compressed = {path.suffix if compression_of(path) else "" for path in paths}
+    more = compressed.pop() if len(compressed) == 1 else ""
+    if any(other.parent.parent == folder and other.name.endswith(f"{suffix}{more}") for other in others):
         return None
     before = "" if (inside := shown(folder, base)) == "." else f"{glob.escape(inside)}/"
-    return f"{before}*/*{suffix}{gz}"
+    return f"{before}*/*{suffix}{more}"
 
 
 def unseen(paths: Sequence[Path], pattern: str, base: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.sources.files.archives import is_archive, members
-from eugenie_cli.sources.files.finding import is_gzip
+from eugenie_cli.sources.files.compression import compression_of
 from eugenie_cli.sources.files.kinds import HEAD, decoded, kind_of, kind_of_text
 from eugenie_cli.sources.files.opening import seekable, streamed
 
@@ -73,7 +73,7 @@ def _is_section(text: str) -> bool:
 
 def files_in(path: Path) -> list[Path]:
     """A file, or the files in a zip archive, with paths as if the archive were a folder."""
-    if not is_archive(path) or is_gzip(path):
+    if not is_archive(path) or compression_of(path):
         return [path]
     return list(members(path, None) or [path])
 

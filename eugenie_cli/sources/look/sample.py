@@ -9,7 +9,7 @@ from typing import IO, BinaryIO
 
 from eugenie_cli.readings.members import BLANKS
 from eugenie_cli.sources.files.archives import inside
-from eugenie_cli.sources.files.finding import is_gzip
+from eugenie_cli.sources.files.compression import compression_of
 from eugenie_cli.sources.files.opening import raw_bytes, streamed
 
 WHOLE_BYTES = 4 << 20
@@ -39,7 +39,7 @@ class Sample:
 
 def sample_of(path: Path) -> Sample:
     """The sample of a file of lines. Raises EugenieError if the file cannot be read."""
-    if is_gzip(path) or inside(path) is not None:
+    if compression_of(path) or inside(path) is not None:
         with streamed(path, _silent) as file:
             head = file.read(WHOLE_BYTES + 1)
         if len(head) <= WHOLE_BYTES:

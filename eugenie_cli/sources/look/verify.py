@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import gzip
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from eugenie_cli.history.assessment.rhythm import Rhythm, suggestion
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.csv.importer import CsvImporter
-from eugenie_cli.sources.files.finding import is_gzip
+from eugenie_cli.sources.files.compression import without_compression
 from eugenie_cli.sources.interface import Tally, importer_for
 from eugenie_cli.sources.look.csv_files import FileLook
 from eugenie_cli.sources.two_zones import in_two_zones
@@ -82,10 +81,9 @@ def _sampled(look: FileLook, folder: Path) -> Path:
     """The file itself, or a copy of its sample with the same name and folder."""
     if look.sample is None or not look.sample.said:
         return look.path if look.path.is_absolute() else Path.cwd() / look.path
-    copy = folder / look.path.parent.name / look.path.name
+    copy = folder / look.path.parent.name / without_compression(look.path).name
     copy.parent.mkdir(parents=True, exist_ok=True)
-    data = look.sample.data
-    copy.write_bytes(gzip.compress(data, 1) if is_gzip(look.path) else data)
+    copy.write_bytes(look.sample.data)
     return copy
 
 

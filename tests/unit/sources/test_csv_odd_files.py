@@ -69,7 +69,7 @@ def exports(tmp_path):
         ("a.csv.gz", GOOD, "not compressed with gzip.*without .gz"),
         ("a.csv", gzip.compress(GOOD, mtime=0), "is compressed with gzip.*ends in .csv.gz"),
         ("a.csv", bz2.compress(GOOD), "compressed with bzip2.*unpack"),
-        ("a.csv.xz", lzma.compress(GOOD), "compressed with xz.*unpack"),
+        ("a.csv", lzma.compress(GOOD), "compressed with xz.*ends in .csv.xz"),
         ("a.csv", archive("[Content_Types].xml", "xl/workbook.xml"), "is a workbook.*save its sheet as CSV"),
         ("a.csv", archive("content.xml"), "is a workbook"),
         ("a.csv", archive("a.csv"), "is a zip archive.*rename it"),
