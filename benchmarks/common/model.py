@@ -19,7 +19,7 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
-    from eugenie_cli.detection.detector import LstmDetector
+    from eugenie_cli.detection.detector import ForecasterDetector
 
 ROWS = 2_400
 """Rows of history for each asset: the 40 minutes before the stream starts."""
@@ -28,7 +28,7 @@ EPOCHS = 4
 VERSION = 1
 
 
-def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
+def publish(site: Site, plant: Plant, progress: Progress) -> ForecasterDetector:
     """Train on the plant's history and release `models/pump/1`; returns the exported detector.
 
     Assets that run alike are trained once and share the same tables of the model.
@@ -67,7 +67,7 @@ def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
     return detector
 
 
-def widened(detector: LstmDetector, plant: Plant) -> LstmDetector:
+def widened(detector: ForecasterDetector, plant: Plant) -> ForecasterDetector:
     """The detector of the first ALIKE assets for all of them."""
     runs_as = (np.arange(plant.assets) % ALIKE).tolist()
     return replace(detector, assets=plant.names, **_entries(detector, runs_as))

@@ -14,14 +14,16 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
-    from eugenie_cli.detection.detector import LstmDetector
+    from eugenie_cli.detection.detector import ForecasterDetector
 
 BATCHES = (1, 32)
 
 Run = Callable[[], Any]
 
 
-def exported(site: Site, plant: Plant, detector: LstmDetector, seconds: float, progress: Progress) -> dict[str, Any]:
+def exported(
+    site: Site, plant: Plant, detector: ForecasterDetector, seconds: float, progress: Progress
+) -> dict[str, Any]:
     """Windows per second of the exported forecast and of a plain export of the Keras network, and their difference."""
     import tensorflow as tf
 
@@ -56,7 +58,7 @@ def exported(site: Site, plant: Plant, detector: LstmDetector, seconds: float, p
     return {**figures, "max_abs_difference": largest}
 
 
-def windows(plant: Plant, detector: LstmDetector, count: int) -> np.ndarray:
+def windows(plant: Plant, detector: ForecasterDetector, count: int) -> np.ndarray:
     """float32 [count, M, S], engineering units: one window of each of the first assets."""
     values = plant.values(0, detector.window).astype(np.float32)
     asset = np.arange(count) % values.shape[1]

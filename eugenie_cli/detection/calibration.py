@@ -39,8 +39,8 @@ from eugenie_cli.detection.covariance import (
 )
 from eugenie_cli.detection.detector import Calibration
 from eugenie_cli.detection.ewma import ewma_kernel, redundancy
+from eugenie_cli.detection.forecasters import statistics_of
 from eugenie_cli.detection.residual_variance import Scatter
-from eugenie_cli.detection.window_statistics import StatisticsModule
 
 # More rows of an asset than this add nothing, so evenly spread segments are sampled. A baseline needs means and
 # covariances; a threshold needs a quantile of the rarest rows, and so more rows.
@@ -153,7 +153,7 @@ def calibrate(
     Raises ValueError if no sensor is scored or no asset has a scorable calibration row.
     """
     sensors = range(assets[0].scaled.shape[1])
-    module = StatisticsModule(network, scored=sensors, window=window, warmup=warmup, horizons=horizons)
+    module = statistics_of(network, scored=sensors, window=window, warmup=warmup, horizons=horizons)
     run = tf.function(module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)])
     learnt: list[Smoothed] = []
     held_out: list[Smoothed] = []

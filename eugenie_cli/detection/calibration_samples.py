@@ -89,7 +89,7 @@ def _columns(arrays: Smoothed | Levels) -> list[Any]:
 
 
 Run = Callable[[tf.Tensor], WindowStatistics]
-"""`window_statistics.StatisticsModule.frame_all`, compiled."""
+"""`window_statistics.Statistics.frame_all`, compiled."""
 
 
 def smoothed_with_rows(run: Run, scaled: Floats, chosen: Bools, window: int, most: int) -> tuple[Smoothed, Ints]:

@@ -10,6 +10,7 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.asset_tables import PER_ASSET, check_asset_tables
 from eugenie_cli.detection.covariance import Baseline
+from eugenie_cli.detection.network import units_of
 from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.detection.residual_variance import Scatter
 
@@ -93,10 +94,10 @@ class TrainedDetector:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LstmDetector(TrainedDetector):
-    """The forecaster. U: LSTM units; statistics cover the P scored sensors, in order."""
+class ForecasterDetector(TrainedDetector):
+    """A forecaster: a detector whose type is one of `network.WEIGHTS`. U: units of the network's memory; statistics
+    cover the P scored sensors, in order."""
 
-    type: str = "lstm"
     warmup: int
     network: Mapping[str, Floats]
     """float32 weights by `network.WEIGHTS`."""
@@ -120,5 +121,5 @@ class LstmDetector(TrainedDetector):
         return self.window - self.warmup
 
     @property
-    def lstm_units(self) -> int:
-        return int(self.network["lstm_recurrent"].shape[0])
+    def memory_units(self) -> int:
+        return units_of(self.network)

@@ -53,10 +53,9 @@ class DetectorSettings(Section):
         return max(MIN_WINDOWS * self.window, MIN_ROWS)
 
 
-class ModelSettings(DetectorSettings):
-    """The LSTM forecaster of a class, and how it is trained."""
+class ForecasterSettings(DetectorSettings):
+    """The forecaster of a class, and how it is trained."""
 
-    type: Literal["lstm"] = "lstm"
     window: Window = 120
     warmup: Annotated[int, Field(ge=1, le=4095)] = 60
     horizons: tuple[Rows, ...] = (1, 5, 10)
@@ -67,8 +66,20 @@ class ModelSettings(DetectorSettings):
     seed: int = 0
 
 
+class LstmSettings(ForecasterSettings):
+    """A forecaster with an LSTM as its memory."""
+
+    type: Literal["lstm"] = "lstm"
+
+
+class MinLstmSettings(ForecasterSettings):
+    """A forecaster with a minimal LSTM, whose gates do not depend on its state: it needs no loop over rows."""
+
+    type: Literal["minlstm"]
+
+
 class ClassicalSettings(DetectorSettings):
-    """Settings common to the detector types other than the forecaster."""
+    """Settings common to the detector types other than the forecasters."""
 
     @abstractmethod
     def options(self) -> Options:
@@ -135,12 +146,13 @@ class LastValueSettings(ClassicalSettings):
 
 
 def _type_of(given: Any) -> Any:
-    """The type of a `model:` section; by default the forecaster's."""
+    """The type of a `model:` section; by default the LSTM's."""
     return str(given.get("type", "lstm")) if isinstance(given, dict) else getattr(given, "type", "lstm")
 
 
 Detector = Annotated[
-    Annotated[ModelSettings, Tag("lstm")]
+    Annotated[LstmSettings, Tag("lstm")]
+    | Annotated[MinLstmSettings, Tag("minlstm")]
     | Annotated[PcaQSettings, Tag("pca-q")]
     | Annotated[PcaT2Settings, Tag("pca-t2")]
     | Annotated[MewmaSettings, Tag("mewma")]

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from eugenie_cli.detection.alarm_budget import AlarmPolicy
 from eugenie_cli.site.base import Section, resolved
-from eugenie_cli.site.detectors import Detector, ModelSettings
+from eugenie_cli.site.detectors import Detector, LstmSettings
 from eugenie_cli.site.field_types import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
 from eugenie_cli.site.kafka import Kafka, KafkaAccess, Topics
 from eugenie_cli.site.mapping_parts import ANY_SENSOR
@@ -80,7 +80,7 @@ class EquipmentClass(Section):
     step: PositiveMs = 1_000
     max_gap: PositiveMs = 5_000
     running: Running | None = Field(None, description="when the asset is running; default: always")
-    model: Detector = ModelSettings.model_construct()
+    model: Detector = LstmSettings.model_construct()
     alarm: Alarm = Alarm.model_construct()
     promotion: PromotionGate | None = Field(None, description="conditions for a new version; default: none")
 

@@ -10,11 +10,11 @@ import numpy as np
 from eugenie_cli.detection import calibration, network
 from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.calibration import Calibrated, NormalRows, Scale
-from eugenie_cli.detection.detector import LstmDetector, TrainedDetector
+from eugenie_cli.detection.detector import ForecasterDetector, TrainedDetector
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.checks.model import contradictions
-from eugenie_cli.site.detectors import ClassicalSettings, ModelSettings
+from eugenie_cli.site.detectors import ClassicalSettings, ForecasterSettings
 from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training import classical, datasets, fit, learning_rate
 from eugenie_cli.training.batches import Windows
@@ -130,7 +130,7 @@ def _unfit(class_name: str, problem: ValueError) -> EugenieError:
     )
 
 
-def _check(class_name: str, settings: ModelSettings) -> None:
+def _check(class_name: str, settings: ForecasterSettings) -> None:
     """Raises EugenieError for contradictory settings: a site that was not read from a file has not been checked."""
     for contradiction in contradictions(settings):
         raise EugenieError(
@@ -194,14 +194,15 @@ def windows(
 
 def _detector(
     class_name: str,
-    settings: ModelSettings,
+    settings: ForecasterSettings,
     equipment: EquipmentClass,
     grids: Sequence[NormalGrid],
     scale: Scale,
     weights: dict[str, Floats],
     calibrated: Calibrated,
-) -> LstmDetector:
-    return LstmDetector(
+) -> ForecasterDetector:
+    return ForecasterDetector(
+        type=settings.type,
         class_name=class_name,
         assets=tuple(grid.asset for grid in grids),
         sensors=equipment.sensor_names,

@@ -9,8 +9,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from eugenie_cli.detection import network
 from eugenie_cli.training import xla
-from eugenie_cli.training.layers import FusedLSTM, RowsFirstLSTM, TabledNoise
+from eugenie_cli.training.layers import FusedLSTM, RowsFirstLSTM, ScannedMinLSTM, TabledNoise
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,13 @@ class Devices:
     def replicas(self) -> int:
         return int(self.strategy.num_replicas_in_sync)
 
-    @property
-    def layers(self) -> dict[str, Any]:
-        """Layers for `network.build` with rows as the first axis: fast ones on CPUs, Keras' own (cuDNN) on GPUs."""
-        return {"memory": FusedLSTM, "noise": TabledNoise} if self.kind == "CPU" else {"memory": RowsFirstLSTM}
+    def layers(self, memory: str) -> dict[str, Any]:
+        """Layers for `network.build` with rows as the first axis, `memory` being its kind: fast ones on CPUs, Keras'
+        own LSTM (cuDNN) on GPUs."""
+        noise = {"noise": TabledNoise} if self.kind == "CPU" else {}
+        if memory == network.MIN_LSTM:
+            return {"memory": ScannedMinLSTM, **noise}
+        return {"memory": FusedLSTM if self.kind == "CPU" else RowsFirstLSTM, **noise}
 
     @property
     def compiles(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.site.detectors import ModelSettings
+from eugenie_cli.site.detectors import ForecasterSettings
 from eugenie_cli.training import learning_rate as rate_search
 from eugenie_cli.training.batches import Windows
 from eugenie_cli.training.checkpoint import Checkpoint, State
@@ -63,7 +63,7 @@ class FitOptions:
 def fit(
     train: Windows,
     validation: Windows,
-    settings: ModelSettings,
+    settings: ForecasterSettings,
     options: FitOptions | None = None,
     devices: Devices | None = None,
 ) -> Fit:
@@ -81,12 +81,13 @@ def fit(
         units=settings.units,
         learning_rate=rate_search.LEAST if settings.learning_rate == "auto" else settings.learning_rate,
         seed=settings.seed,
+        memory=settings.type,
         devices=devices,
     )
     epochs, batch = options.epochs or settings.epochs, settings.batch
     checkpoint, initial = options.checkpoint, options.initial
     if initial is not None:
-        trainer.model.set_weights([initial[name] for name in network.WEIGHTS])
+        network.set_weights(trainer.model, initial)
     report = options.on_epoch or (lambda _epoch: None)
     done: list[Epoch] = []
     best, kept = 0, network.weights_of(trainer.model)
@@ -104,7 +105,7 @@ def fit(
     if state is not None:
         trainer.restore(state)
         done = [Epoch(**epoch) for epoch in state.meta["epochs"]]
-        best, kept = state.meta["best"], {name: state.arrays[f"kept.{name}"] for name in network.WEIGHTS}
+        best, kept = state.meta["best"], {name: state.arrays[f"kept.{name}"] for name in kept}
         search = rate_search.Search(**state.meta["search"]) if state.meta["search"] else None
     elif settings.learning_rate == "auto":
         search = rate_search.find(trainer, train, batch, EPOCH_WINDOWS)

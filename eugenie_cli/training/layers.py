@@ -15,6 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from eugenie_cli.training import recurrence, xla
+
 
 class FusedLSTM(keras.layers.LSTM):
     """`keras.layers.LSTM` with the same weights, for whole sequences from a zero state, with rows as the first axis."""
@@ -39,6 +41,28 @@ class RowsFirstLSTM(keras.layers.LSTM):
         """float32 [T, B, I] -> hidden states float32 [T, B, U]."""
         hidden = super().call(tf.transpose(sequences, [1, 0, 2]), *arguments, **options)
         return tf.transpose(hidden, [1, 0, 2])
+
+
+class ScannedMinLSTM(keras.layers.RNN):
+    """`keras.layers.RNN` of a `min_lstm.MinLSTMCell` for whole sequences from a zero state, with rows as the first
+    axis: gates of all rows at once, then the recurrence. XLA compiles it where it can."""
+
+    def build(self, sequences_shape: Any) -> None:
+        super().build(sequences_shape)
+        self._compiled = tf.function(self._run, autograph=False, jit_compile=True) if xla.works() else None
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:  # noqa: ARG002 - the layer's interface
+        """float32 [T, B, I] -> outputs float32 [T, B, U]; T is known."""
+        if self._compiled is None or sequences.shape.num_elements() is None:
+            return self._outputs(sequences, recurrence.doubled)
+        return self._compiled(sequences)
+
+    def _run(self, sequences: tf.Tensor) -> tf.Tensor:
+        return self._outputs(sequences, recurrence.looped)
+
+    def _outputs(self, sequences: tf.Tensor, states: recurrence.Recurrence) -> tf.Tensor:
+        keep, candidate, output = self.cell.gates(sequences)
+        return output * states(keep, (1.0 - keep) * candidate)
 
 
 def _reordered(gates: tf.Tensor) -> tf.Tensor:

@@ -26,7 +26,8 @@ PIECE = 32
 
 
 class Trainer:
-    """One fit. Losses are Huber losses of forecasts in deviations, at positions after the burn-in."""
+    """One fit of a network whose memory is of the kind `memory` (see `network.build`). Losses are Huber losses of
+    forecasts in deviations, at positions after the burn-in."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Trainer:
         units: int,
         learning_rate: float,
         seed: int,
+        memory: str = network.LSTM,
         devices: Devices | None = None,
     ) -> None:
         self._window = window
@@ -45,7 +47,8 @@ class Trainer:
         self.cutter = Cutter(window, self._horizons, self._random)
         self._devices = devices or devices_.present()
         with self._devices.strategy.scope():
-            self.model = network.build(sensors, len(self._horizons), units, seed=seed, **self._devices.layers)
+            layers = self._devices.layers(memory)
+            self.model = network.build(sensors, len(self._horizons), units, kind=memory, seed=seed, **layers)
             self._remember = keras.Model(self.model.input, self.model.get_layer("noise").output)
             self._narrow, self._heads = self.model.get_layer("narrow"), self.model.get_layer("heads")
             self.optimizer = keras.optimizers.Adam(learning_rate, clipnorm=CLIP_NORM)

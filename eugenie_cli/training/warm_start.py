@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.detection.detector import LstmDetector
-from eugenie_cli.detection.detectors.registry import LSTM
+from eugenie_cli.detection.detector import ForecasterDetector
+from eugenie_cli.detection.detectors.registry import FORECASTERS
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.detectors import ModelSettings
+from eugenie_cli.site.detectors import ForecasterSettings
 from eugenie_cli.site.schema import Fleet
 from eugenie_cli.training.registry import CHAMPION, Registry
 
@@ -42,10 +42,14 @@ def ancestor_of(registry: Registry, fleet: Fleet) -> Ancestor:
     champion = registry.resolve(class_name, CHAMPION)
     detector = registry.load(champion)
     settings = equipment.model
-    if not isinstance(settings, ModelSettings) or not isinstance(detector, LstmDetector):
+    if (
+        not isinstance(settings, ForecasterSettings)
+        or not isinstance(detector, ForecasterDetector)
+        or settings.type != detector.type
+    ):
         raise EugenieError(
             f"{class_name} version {champion.version} is of type {detector.type}, and the site file sets "
-            f"{settings.type}: a warm start needs an {LSTM} model on both sides",
+            f"{settings.type}: a warm start needs the same forecaster on both sides ({' or '.join(FORECASTERS)})",
             f"train it from scratch: `eugenie train --class {class_name}`",
             ExitCode.REFUSED,
         )
@@ -53,7 +57,7 @@ def ancestor_of(registry: Registry, fleet: Fleet) -> Ancestor:
         "sensors": (detector.sensors, equipment.sensor_names),
         "units of sensors": (detector.units, tuple(sensor.unit for sensor in equipment.sensors)),
         "horizons": (detector.horizons, settings.horizons),
-        "LSTM units": (detector.lstm_units, settings.units),
+        "units of the memory": (detector.memory_units, settings.units),
         "step in ms": (detector.step_ms, equipment.step),
     }
     different = [f"{what} ({_text(old)}, now {_text(new)})" for what, (old, new) in pairs.items() if old != new]

@@ -6,25 +6,31 @@ import numpy as np
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.covariance import Baseline, whitener
-from eugenie_cli.detection.detector import AssetCalibration, Calibration, LstmDetector, TrainedDetector
+from eugenie_cli.detection.detector import AssetCalibration, Calibration, ForecasterDetector, TrainedDetector
 from eugenie_cli.detection.residual_variance import Scatter
 
 SENSORS = ("flow", "pressure", "current", "temperature", "vibration")
 ASSETS = ("pump-1", "pump-2", "pump-3")
 
 
-def detector(window: int = 40, warmup: int = 20, horizons: tuple[int, ...] = (1, 5, 10), seed: int = 0) -> LstmDetector:
-    """A detector of three assets and five sensors, one of them context."""
+def detector(
+    window: int = 40,
+    warmup: int = 20,
+    horizons: tuple[int, ...] = (1, 5, 10),
+    seed: int = 0,
+    kind: str = network.LSTM,
+) -> ForecasterDetector:
+    """A forecaster of three assets and five sensors, one of them context."""
     random = np.random.default_rng(seed)
     sensors, assets = len(SENSORS), len(ASSETS)
     scored = np.array([True, True, True, False, True])
-    weights = network.weights_of(network.build(sensors, len(horizons), 12, seed=seed))
+    weights = network.weights_of(network.build(sensors, len(horizons), 12, kind=kind, seed=seed))
     weights = {
         name: value + 0.2 * random.normal(size=value.shape).astype(np.float32) for name, value in weights.items()
     }
-    return LstmDetector(
-        class_name="pump", assets=ASSETS, sensors=SENSORS, units=("m3/h", "bar", "A", "°C", "mm/s"), window=window,
-        warmup=warmup, horizons=horizons, step_ms=1000, max_gap_ms=5000, scored=scored, network=weights,
+    return ForecasterDetector(
+        type=kind, class_name="pump", assets=ASSETS, sensors=SENSORS, units=("m3/h", "bar", "A", "°C", "mm/s"),
+        window=window, warmup=warmup, horizons=horizons, step_ms=1000, max_gap_ms=5000, scored=scored, network=weights,
         mean=random.normal(50, 10, (assets, sensors)).astype(np.float32),
         deviation=random.uniform(0.5, 5, (assets, sensors)).astype(np.float32),
         residual=baseline(random, assets, int(scored.sum())), level=baseline(random, assets, int(scored.sum())),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from eugenie_cli.detection.detectors.options import BURN_IN
-from eugenie_cli.site.detectors import DetectorSettings, ModelSettings, PcaQSettings
+from eugenie_cli.site.detectors import DetectorSettings, ForecasterSettings, PcaQSettings
 
 
 class Contradiction(NamedTuple):
@@ -20,7 +20,7 @@ class Contradiction(NamedTuple):
 def contradictions(model: DetectorSettings) -> Iterator[Contradiction]:
     """All contradictions between the settings of a detector."""
     less = f"must be less than the window, {model.window} rows"
-    if isinstance(model, ModelSettings):
+    if isinstance(model, ForecasterSettings):
         if model.window <= BURN_IN:
             yield Contradiction(
                 "window",
@@ -36,7 +36,7 @@ def contradictions(model: DetectorSettings) -> Iterator[Contradiction]:
         yield Contradiction("horizons", "must contain at least one")
     elif max(horizons) >= model.window:
         yield Contradiction("horizons", less, ("window",))
-    elif isinstance(model, ModelSettings) and max(horizons) > model.warmup:
+    elif isinstance(model, ForecasterSettings) and max(horizons) > model.warmup:
         yield Contradiction(
             "horizons",
             f"must be at most the warmup, {model.warmup} rows: each row is forecast from rows of its own window. "

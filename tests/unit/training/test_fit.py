@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eugenie_cli.site.detectors import ModelSettings
+from eugenie_cli.site.detectors import LstmSettings
 from eugenie_cli.training import fit
 from eugenie_cli.training.batches import Windows
 from eugenie_cli.training.checkpoint import Checkpoint, State
@@ -35,7 +35,7 @@ def windows(part: int, seed: int = 0, rows: int = 700) -> Windows:
 
 
 def fitted(seed: int = 0, devices: Any = None, **changes: Any) -> fit.Fit:
-    settings = ModelSettings(**{name: changes.pop(name, value) for name, value in SETTINGS.items()}, seed=seed)
+    settings = LstmSettings(**{name: changes.pop(name, value) for name, value in SETTINGS.items()}, seed=seed)
     return fit.fit(windows(1), windows(2, seed=1), settings, fit.FitOptions(**changes), devices)
 
 

@@ -13,21 +13,22 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from eugenie_cli.detection.detector import LstmDetector
+from eugenie_cli.detection.detector import ForecasterDetector
 from eugenie_cli.detection.detectors.interfaces import Judged
+from eugenie_cli.detection.forecasters import statistics_of
 from eugenie_cli.detection.graph_ops import NAN, Tables, share, with_unknown
-from eugenie_cli.detection.window_statistics import StatisticsModule, WindowStatistics, scale
+from eugenie_cli.detection.window_statistics import WindowStatistics, scale
 
 
-class LstmGraph(tf.Module):
+class ForecasterGraph(tf.Module):
     """The forecaster's part of the graph: see `interfaces.Graph`."""
 
-    def __init__(self, detector: LstmDetector) -> None:
-        super().__init__(name="lstm")
+    def __init__(self, detector: ForecasterDetector) -> None:
+        super().__init__(name="forecaster")
         self._window = detector.window
         sensors = len(detector.sensors)
         self._scored = detector.scored_index.astype(np.int32)
-        self._statistics = StatisticsModule(
+        self._statistics = statistics_of(
             detector.network,
             scored=self._scored.tolist(),
             window=detector.window,

@@ -7,19 +7,19 @@ import numpy as np
 from eugenie_cli.detection import network, residual_variance
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.covariance import Baseline, distance, impute
-from eugenie_cli.detection.detector import MIN_PRESENT, LstmDetector
+from eugenie_cli.detection.detector import MIN_PRESENT, ForecasterDetector
 from eugenie_cli.detection.detectors.interfaces import Measured
 from eugenie_cli.detection.ewma import SCATTER_SMOOTHING, ewma_kernel, smooth
 
 
-def measure_lstm(detector: LstmDetector, index: int, rows: Floats) -> Measured:
+def measure_forecaster(detector: ForecasterDetector, index: int, rows: Floats) -> Measured:
     """See `interfaces.DetectorType.measure`."""
     window, sensors = detector.window, len(detector.sensors)
     rows = detector.seen(index, rows)
-    frames = np.stack([rows[start : start + window] for start in range(len(rows) - window + 1)])
-    scaled = network.scale(frames.astype(np.float32), detector.mean[index], detector.deviation[index])
-    expected = _forecasts_of_rows(detector, scaled)
-    late = scaled[:, detector.warmup :]
+    rows = network.scale(rows.astype(np.float32), detector.mean[index], detector.deviation[index])
+    frames = _frames(rows, window)
+    expected = _by_window(detector, frames) if detector.type == network.LSTM else _by_row(detector, rows)
+    late = frames[:, detector.warmup :]
     present = np.isfinite(late)
     kernel = ewma_kernel(detector.residual_rows)
     picked = np.flatnonzero(detector.scored)
@@ -42,21 +42,39 @@ def measure_lstm(detector: LstmDetector, index: int, rows: Floats) -> Measured:
     return Measured(statistic, contribution, last)
 
 
-def _forecasts_of_rows(detector: LstmDetector, scaled: Floats) -> Floats:
-    """The shortest horizon's forecasts of the last R rows.
+def _frames(rows: Floats, length: int) -> Floats:
+    """Every `length` consecutive rows: [L, S] -> [L - length + 1, length, S]."""
+    return np.stack([rows[start : start + length] for start in range(len(rows) - length + 1)])
 
-    `scaled` float32 [N, M, S] -> float64 [N, R, S].
+
+def _by_window(detector: ForecasterDetector, frames: Floats) -> Floats:
+    """The shortest horizon's forecasts of the last R rows of windows, each from all rows of the window that precede it.
+
+    `frames` float32 [N, M, S], in deviations -> float64 [N, R, S].
     """
+    horizon = min(detector.horizons)
+    return _forecasts(detector, frames)[:, detector.warmup - horizon : detector.window - horizon]
+
+
+def _by_row(detector: ForecasterDetector, rows: Floats) -> Floats:
+    """The same, each from as many rows as the first of them has: the warm-up, without the rows within the horizon.
+
+    `rows` float32 [L, S], in deviations.
+    """
+    horizon = min(detector.horizons)
+    contexts = _frames(rows[: len(rows) - horizon], detector.warmup - horizon + 1)
+    return _frames(_forecasts(detector, contexts)[:, -1], detector.residual_rows)
+
+
+def _forecasts(detector: ForecasterDetector, scaled: Floats) -> Floats:
+    """The network's forecasts at the shortest horizon: [N, T, S] -> float64 [N, T, S]."""
     model = network.restore(detector.network, len(detector.sensors), len(detector.horizons))
     forecasts = np.clip(model.predict_on_batch(network.encode(scaled)), -network.CLIP, network.CLIP)
-    horizon = min(detector.horizons)
-    nearest: Floats = forecasts[
-        :, detector.warmup - horizon : detector.window - horizon, detector.horizons.index(horizon)
-    ].astype(np.float64)
+    nearest: Floats = forecasts[:, :, detector.horizons.index(min(detector.horizons))].astype(np.float64)
     return nearest
 
 
-def _scatter(detector: LstmDetector, index: int, error: Floats, present: Bools) -> tuple[Floats, Floats, Bools]:
+def _scatter(detector: ForecasterDetector, index: int, error: Floats, present: Bools) -> tuple[Floats, Floats, Bools]:
     """Errors [N, R, P] -> each sensor's scatter over its normal scatter [N, P], the statistic [N], presence [N, P]."""
     kernel = ewma_kernel(detector.residual_rows, SCATTER_SMOOTHING)
     offset = detector.scatter.offset[index].astype(np.float64)

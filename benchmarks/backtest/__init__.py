@@ -1,0 +1,1 @@
+"""The exported graph and the model server, each against its ceiling."""

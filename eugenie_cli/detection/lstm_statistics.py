@@ -1,0 +1,123 @@
+"""The statistics of windows whose forecaster is an LSTM: see `window_statistics`.
+
+An LSTM's state depends on where its window began, so each window passes through it on its own. The graph cuts segments
+into windows, a bounded number at a time, so a segment of hours needs hardly more memory than one of minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.detection.ewma import SCATTER_SMOOTHING, ewma_kernel
+from eugenie_cli.detection.window_statistics import Heads, Sums, WindowStatistics, encode, valid
+
+# Windows that pass through the LSTM together: the kernel's seven outputs of 120 rows x 32 units take 28 MB, and more
+# windows are no faster.
+FRAME_WINDOWS = 256
+
+
+class LstmStatistics(tf.Module):
+    """Computes `WindowStatistics` from rows in deviations, with the trained network's weights."""
+
+    def __init__(
+        self,
+        network: Mapping[str, Floats],
+        *,
+        scored: Sequence[int],
+        window: int,
+        warmup: int,
+        horizons: Sequence[int],
+    ) -> None:
+        super().__init__(name="statistics")
+        self._window = window
+        self._warmup = warmup
+        self._scored = np.asarray(scored, dtype=np.int32)
+        self._kernel = ewma_kernel(window - warmup).astype(np.float32)
+        self._short_kernel = ewma_kernel(window - warmup, SCATTER_SMOOTHING).astype(np.float32)
+        self._units = int(network["lstm_recurrent"].shape[0])
+        self._horizons = len(horizons)
+        self._heads = Heads(network, horizons)
+        self._sensors = self._heads.sensors
+        # a single matrix for input and recurrence, as the block kernel expects
+        self._lstm = tf.constant(np.concatenate([network["lstm_kernel"], network["lstm_recurrent"]]), tf.float32)
+        self._lstm_bias = tf.constant(network["lstm_bias"], tf.float32)
+
+    def frame_all(self, scaled: tf.Tensor) -> WindowStatistics:
+        """float32 [B, L, S] with NaN where missing -> statistics of the B x (L - M + 1) windows, row-major.
+
+        What depends on a single row is computed once, before the row enters its M windows.
+        """
+        length = tf.shape(scaled)[1]
+        frames = length - self._window + 1
+        count = tf.shape(scaled)[0] * frames
+        chunks = tf.maximum(1, (count + FRAME_WINDOWS - 1) // FRAME_WINDOWS)
+        rows = tf.reshape(encode(scaled), [-1, 2 * self._sensors])
+        sensors, scored = self._sensors, len(self._scored)
+        shapes = [*([scored] for _ in range(7)), [sensors], [self._horizons, sensors]]
+        dtypes = [
+            tf.float32, tf.bool, tf.float32, tf.bool, tf.float32, tf.float32, tf.bool, tf.float32, tf.float32,
+        ]  # fmt: skip
+        arrays = [
+            tf.TensorArray(dtype, chunks, element_shape=[None, *shape], infer_shape=False)
+            for dtype, shape in zip(dtypes, shapes, strict=True)
+        ]
+
+        def body(chunk: tf.Tensor, written: list[tf.TensorArray]) -> tuple[tf.Tensor, list[tf.TensorArray]]:
+            windows = tf.range(chunk * FRAME_WINDOWS, tf.minimum(count, (chunk + 1) * FRAME_WINDOWS))
+            first = windows // frames * length + windows % frames
+            frame = tf.gather(rows, first[None, :] + tf.range(self._window)[:, None])
+            parts = self._of_windows(frame)
+            return chunk + 1, [array.write(chunk, part) for array, part in zip(written, parts, strict=True)]
+
+        _, arrays = tf.while_loop(
+            lambda chunk, _: chunk < chunks, body, (tf.constant(0), arrays), parallel_iterations=1
+        )
+        return WindowStatistics._make([*(array.concat() for array in arrays), valid(scaled, self._window)])
+
+    def _of_windows(self, frames: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Encoded rows float32 [M, n, 2S], time first -> `WindowStatistics` of the n windows, all but `valid`."""
+        hidden = self._remember(frames)
+        expected = self._forecasts_of_rows(hidden)
+        late = frames[self._warmup :]
+        values, present = late[..., : self._sensors], late[..., self._sensors :]
+        error = (values - expected) * present
+        smoothed = self._smoothed(late, self._kernel)
+        recent, square, recent_weight = (
+            self._smoothed(part, self._short_kernel) for part in (error, tf.square(error), present)
+        )
+        sums = Sums(
+            residual=self._smoothed(error, self._kernel),
+            level=smoothed[:, : self._sensors],
+            weight=smoothed[:, self._sensors :],
+            recent=recent,
+            square=square,
+            recent_weight=recent_weight,
+        )
+        averages = Sums._make(map(self._of_scored, sums)).averages()
+        return (*averages, expected[-1], self._heads.of_all(hidden[-1]))
+
+    def _remember(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Hidden states float32 [M, n, U] from a zero state, by the fused kernel; gates i, f, c, o as in Keras."""
+        zeros = tf.zeros([tf.shape(inputs)[1], self._units])
+        peephole = tf.zeros([self._units])
+        return tf.raw_ops.BlockLSTMV2(
+            seq_len_max=tf.constant(self._window, tf.int64), x=inputs, cs_prev=zeros, h_prev=zeros, w=self._lstm,
+            wci=peephole, wcf=peephole, wco=peephole, b=self._lstm_bias, cell_clip=0.0, use_peephole=False,
+        ).h  # fmt: skip
+
+    def _forecasts_of_rows(self, hidden: tf.Tensor) -> tf.Tensor:
+        """The shortest horizon's forecasts of the window's last R rows: float32 [R, n, S]."""
+        nearest = self._heads.nearest
+        return self._heads.of_nearest(hidden[self._warmup - nearest : self._window - nearest])
+
+    def _smoothed(self, values: tf.Tensor, kernel: Floats) -> tf.Tensor:
+        """`ewma.smooth` before the division by the weight of present values: float32 [R, n, P] -> [n, P]."""
+        return tf.tensordot(kernel, values, 1)
+
+    def _of_scored(self, values: tf.Tensor) -> tf.Tensor:
+        """float32 [n, S] -> [n, P]."""
+        return tf.gather(values, self._scored, axis=-1)
