@@ -1,6 +1,6 @@
 """Detection quality: three public data sets, each by its published protocol, three seeds, every baseline.
 
-    python -m benchmarks.detection [--only skab|tep|asd] [--seeds 0 1 2]
+    python -m benchmarks.detection [--only skab|tep|asd] [--seeds 0 1 2] [--type lstm|minlstm]
 
 Rewrites the tables of the measured data sets in docs/detection.md.
 """
@@ -31,6 +31,7 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=protocols, action="append", help="one data set; repeatable")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
+    parser.add_argument("--type", default="lstm", help="the model's type, a forecaster; the page has the default's")
     parser.add_argument("--keep", type=Path, help="a JSON file of results; seeds in it are not measured again")
     options = parser.parse_args()
     report.end_on_term()
@@ -40,13 +41,13 @@ def main() -> None:
         if not (data / name).is_dir():
             print(f"{name}: skipped, {data / name} does not exist: set EUGENIE_DATA", file=sys.stderr)
             continue
-        figures[name] = measure(protocols[name], data, options.seeds, options.keep)
-        if len(options.seeds) > 1:
+        figures[name] = measure(protocols[name], data, options.type, options.seeds, options.keep)
+        if len(options.seeds) > 1 and options.type == "lstm":
             write(ROOT / "docs" / "detection.md", name, figures[name])
     report.finish("detection", figures)
 
 
-def measure(protocol: ModuleType, data: Path, seeds: Sequence[int], keep: Path | None) -> dict[str, Any]:
+def measure(protocol: ModuleType, data: Path, kind: str, seeds: Sequence[int], keep: Path | None) -> dict[str, Any]:
     """The model's figures, means over the seeds and `<figure>_spread`, and the baselines'. `keep`: file from which an
     interrupted run resumes."""
     from benchmarks.detection import detector_runs
@@ -54,16 +55,16 @@ def measure(protocol: ModuleType, data: Path, seeds: Sequence[int], keep: Path |
     kept = json.loads(keep.read_text(encoding="utf-8")) if keep is not None and keep.exists() else {}
     results = []
     for seed in seeds:
-        key = f"{protocol.NAME}, seed {seed}"
+        key = f"{protocol.NAME}, {kind}, seed {seed}"
         if key not in kept:
-            plant = protocol.load(data, seed)
+            plant = protocol.load(data, {"type": kind, "seed": seed})
             scored, training = detector_runs.model(plant)
             kept[key] = {**protocol.figures(plant, scored), **training}
             if keep is not None:
                 keep.write_text(json.dumps(kept), encoding="utf-8")
         results.append(kept[key])
         print(f"{key}: {in_words(results[-1])}", file=sys.stderr, flush=True)
-    baselines, plant = {}, protocol.load(data, 0)
+    baselines, plant = {}, protocol.load(data, {})
     for name, scored in detector_runs.baselines(plant):
         baselines[name] = dict(protocol.figures(plant, scored))
         print(f"{protocol.NAME}, {name}: {in_words(baselines[name])}", file=sys.stderr)

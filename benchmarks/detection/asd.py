@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ FIRST_ROWS = 5
 """The first rows of an event, 25 minutes: what is known when an alarm is raised."""
 
 
-def load(data: Path, seed: int) -> Plant:
+def load(data: Path, model: Mapping[str, Any]) -> Plant:
     """The servers under `data`/asd."""
     folder = data / "asd"
     labels = read_labels(folder / "labels.csv")
@@ -37,7 +38,7 @@ def load(data: Path, seed: int) -> Plant:
     sensors = read_table(files[0]).sensors
     equipment = EquipmentClass.model_validate(
         {"sensors": [{"name": name} for name in sensors], "step": "5m", "max_gap": "5m",
-         "model": {**SETTINGS, "seed": seed}, "alarm": {"on_delay": 2, "off_delay": 2}}
+         "model": {**SETTINGS, **model}, "alarm": {"on_delay": 2, "off_delay": 2}}
     )  # fmt: skip
     normal, tests = [], []
     for path in files:

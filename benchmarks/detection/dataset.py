@@ -103,7 +103,8 @@ def labels_within(labels: Sequence[Label], grid: Grid) -> tuple[Label, ...]:
     return tuple(label for label in labels if label.asset == grid.asset and label.start <= last and label.end > first)
 
 
-Load = Callable[[Path, int], Plant]
-"""Loads a protocol's plant from the data folder, with a seed for training."""
+Load = Callable[[Path, Mapping[str, Any]], Plant]
+"""Loads a protocol's plant from the data folder; `model`: settings of the model beside the protocol's, such as its
+seed."""
 
 Figures = Mapping[str, float]

@@ -6,8 +6,9 @@ together, without point adjustment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ SETTINGS = {"window": 120, "warmup": 60, "horizons": (1, 5, 10)}
 """Two minutes at a reading per second: the product's defaults."""
 
 
-def load(data: Path, seed: int) -> Plant:
+def load(data: Path, model: Mapping[str, Any]) -> Plant:
     """The sixteen runs under `data`/skab/valve1."""
     folder = data / "skab"
     labels = read_labels(folder / "labels.csv")
@@ -41,7 +42,7 @@ def load(data: Path, seed: int) -> Plant:
     sensors = next(iter(tables.values())).sensors
     equipment = EquipmentClass.model_validate(
         {"sensors": [{"name": name} for name in sensors], "step": "1s", "max_gap": "5s",
-         "model": {**SETTINGS, "seed": seed}}
+         "model": {**SETTINGS, **model}}
     )  # fmt: skip
     normal, tests = [], []
     for asset, table in tables.items():

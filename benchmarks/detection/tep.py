@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,14 +30,14 @@ SETTINGS = {"window": 60, "warmup": 20, "horizons": (1, 5, 10)}
 """Three hours at a row every three minutes: the 500 rows contain eight such windows."""
 
 
-def load(data: Path, seed: int) -> Plant:
+def load(data: Path, model: Mapping[str, Any]) -> Plant:
     """The runs under `data`/tep."""
     folder = data / "tep"
     labels = read_labels(folder / "labels.csv")
     train = read_table(folder / "normal-train.csv")
     equipment = EquipmentClass.model_validate(
         {"sensors": [{"name": name} for name in train.sensors], "step": "3m", "max_gap": "3m",
-         "model": {**SETTINGS, "seed": seed}}
+         "model": {**SETTINGS, **model}}
     )  # fmt: skip
     grid = grid_of(ASSET, train, equipment)
     normal = normal_until(grid, int(train.instants[-1]) + 1, equipment)

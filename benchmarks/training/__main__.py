@@ -1,6 +1,6 @@
 """The fit compared with the plain recipe: windows copied from the history as arrays, `Model.fit` with batches of 32.
 
-Both train the same network with the same loss on the same plant, in turns of one epoch with the same number of windows,
+Both train with the same loss on the same plant (by default the same network, too), in turns of one epoch with the same number of windows,
 so that other load on the machine affects both. Each is judged after every epoch on the same held-out windows, and ours
 continues until it is as good as the plain one. With `--assets`, a whole `eugenie train` of such a plant is also
 measured, in a separate process.
@@ -46,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="benchmarks.training", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
+    parser.add_argument("--type", default="lstm", choices=("lstm", "minlstm"), help="the forecaster that ours fits")
     parser.add_argument("--epochs", type=int, default=5, help="epochs of the plain fit")
     parser.add_argument("--assets", type=int, default=0, help="also measure `eugenie train` with this many assets")
     parser.add_argument("--rows", type=int, default=100_000, help="rows of history for each of them")
@@ -53,15 +54,15 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     progress = Console()
-    figures = fits(options.epochs, progress)
+    figures = fits(options.type, options.epochs, progress)
     if options.assets:
         with tempfile.TemporaryDirectory(prefix="eugenie-bench-") as folder, report.failures_in_words(progress):
             figures |= whole(Path(folder), options.assets, options.rows, options.sensors, progress)
     report.finish("training", figures)
 
 
-def fits(epochs: int, progress: Console) -> dict[str, Any]:
-    """Our fit and the plain one, epoch by epoch in turns."""
+def fits(kind: str, epochs: int, progress: Console) -> dict[str, Any]:
+    """Our fit of a forecaster of this type and the plain fit of an LSTM, epoch by epoch in turns."""
     from eugenie_cli.training import devices, fit, trainer
 
     devices.use_one_thread_per_operation()
@@ -70,8 +71,11 @@ def fits(epochs: int, progress: Console) -> dict[str, Any]:
     settings = plant.site(Path()).classes[CLASS].model
     ours = trainer.Trainer(
         len(SENSORS), window=WINDOW, horizons=settings.horizons, units=UNITS,
-        learning_rate=settings.learning_rate, seed=0,
+        learning_rate=settings.learning_rate, seed=0, memory=kind,
     )  # fmt: skip
+    judge = trainer.Trainer(
+        len(SENSORS), window=WINDOW, horizons=settings.horizons, units=UNITS, learning_rate=PLAIN_RATE, seed=0
+    )
     plain = Plain(train, settings.horizons)
     # a few steps of each first, so that building the graph does not count
     ours.epoch(train, settings.batch, 2 * settings.batch)
@@ -83,11 +87,10 @@ def fits(epochs: int, progress: Console) -> dict[str, Any]:
         began = time.perf_counter()
         epoch()
         taken[name] += time.perf_counter() - began
-        our_weights = ours.model.get_weights()
-        if name == "plain":
-            ours.model.set_weights(plain.model.get_weights())  # judge it by the same code on the same windows
-        losses[name].append(ours.validate(validation, settings.batch, fit.EPOCH_WINDOWS))
-        ours.model.set_weights(our_weights)
+        judge.model.set_weights(plain.model.get_weights())  # by the same code, on the same windows as ours
+        losses[name].append(
+            (judge if name == "plain" else ours).validate(validation, settings.batch, fit.EPOCH_WINDOWS)
+        )
         progress.say(f"{name}: {windows_per_s(name):,.0f} windows/s, validation loss {losses[name][-1]:.4f}")
 
     def windows_per_s(name: str) -> float:

@@ -13,6 +13,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
+from eugenie_cli.site.detectors import MinLstmSettings
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import classes, mlflow_store, tracking, train
@@ -175,6 +176,10 @@ def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(s
     pump = site.classes["pump"]
     wider = pump.model_copy(update={"model": pump.model.model_copy(update={"units": 12, "horizons": (1, 5)})})
     other = site.model_copy(update={"classes": {**site.classes, "pump": wider}})
-    with pytest.raises(EugenieError, match=r"horizons \(1, 3, now 1, 5\), LSTM units \(8, now 12\)") as refused:
+    with pytest.raises(EugenieError, match=r"\(1, 3, now 1, 5\), units of the memory \(8, now 12\)") as refused:
         train.train_class(other, "pump", SILENT, TrainingOptions(from_champion=True))
     assert refused.value.exit_code is ExitCode.REFUSED
+    changed = pump.model_copy(update={"model": MinLstmSettings(type="minlstm")})
+    another = site.model_copy(update={"classes": {**site.classes, "pump": changed}})
+    with pytest.raises(EugenieError, match=r"of type lstm, .*sets minlstm: a warm start needs the same forecaster"):
+        train.train_class(another, "pump", SILENT, TrainingOptions(from_champion=True))

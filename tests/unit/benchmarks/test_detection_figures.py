@@ -91,7 +91,7 @@ def test_a_table_replaces_what_is_between_its_markers_and_nothing_else(tmp_path:
 def test_no_judged_row_was_used_for_training(protocol) -> None:
     if not (DATA / protocol.NAME).is_dir():
         pytest.skip(f"{protocol.NAME} is not in {DATA}: set EUGENIE_DATA")
-    made = protocol.load(DATA, 0)
+    made = protocol.load(DATA, {})
     learnt = {grid.asset: grid.edges for grid in made.normal}
     assert not set(made.equipment.sensor_names) & {"anomaly", "changepoint", "timestamp", "datetime"}
     for part in made.tests:

@@ -17,13 +17,15 @@ from eugenie_cli.detection.detectors import registry
 COMMON = {"mean", "deviation", "threshold", "calibration.assets", "used"}
 CHART = {"statistic.mean", "statistic.deviation", "statistic.whitening"}
 PCA = {"statistic.precision", "statistic.loadings", "statistic.variances"}
+FORECASTER = {
+    *COMMON,
+    *(f"{baseline}.{table}" for baseline in ("residual", "level") for table in ("mean", "deviation", "whitening")),
+    "scatter.offset",
+    "scatter.normal",
+}
 TABLES = {
-    "lstm": {
-        *COMMON,
-        *(f"{baseline}.{table}" for baseline in ("residual", "level") for table in ("mean", "deviation", "whitening")),
-        "scatter.offset",
-        "scatter.normal",
-    },
+    "lstm": FORECASTER,
+    "minlstm": FORECASTER,
     "pca-q": COMMON | PCA,
     "pca-t2": COMMON | PCA,
     "mewma": COMMON | CHART,
@@ -35,9 +37,9 @@ TABLES = {
 @functools.cache
 def detector(name: str) -> TrainedDetector:
     """A detector of three assets; nothing else in it has a length of three."""
-    if name != "lstm":
+    if name not in registry.FORECASTERS:
         return classical_plant.detector(name)
-    made = sample_detector.detector(horizons=(1, 5))
+    made = sample_detector.detector(horizons=(1, 5), kind=name)
     return replace(made, used=np.ones((len(made.assets), len(made.sensors)), bool))
 
 

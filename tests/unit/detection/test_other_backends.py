@@ -41,7 +41,7 @@ np.savez(f"{folder}/{backend}.npz", forecast=forecast, losses=losses)
 """
 
 
-def under(backend: str, folder: Path, epochs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def under(kind: str, backend: str, folder: Path, epochs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """TensorFlow's forecasts of some windows, float32 [B, T, horizons, S], the other backend's forecasts with the same
     weights, and the losses of its epochs."""
     random = np.random.default_rng(0)
@@ -49,7 +49,7 @@ def under(backend: str, folder: Path, epochs: int) -> tuple[np.ndarray, np.ndarr
     values[random.random(values.shape) < 0.05] = np.nan
     rows = network.encode(values[:, :WINDOW])
     target = np.nan_to_num(np.stack([values[:, horizon : horizon + WINDOW] for horizon in (1, 2)], axis=2))
-    ours = network.build(SENSORS, HORIZONS, UNITS, seed=4)
+    ours = network.build(SENSORS, HORIZONS, UNITS, kind=kind, seed=4)
     np.savez(folder / "given.npz", rows=rows, target=target, **network.weights_of(ours))  # type: ignore[arg-type]
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, backend, str(folder), str(epochs)],
@@ -62,14 +62,17 @@ def under(backend: str, folder: Path, epochs: int) -> tuple[np.ndarray, np.ndarr
         return np.asarray(ours(rows, training=False)), made["forecast"], made["losses"]
 
 
+@pytest.mark.parametrize("kind", network.WEIGHTS)
 @pytest.mark.parametrize(
     ("backend", "needs", "epochs"), [("numpy", "jax", 0), ("jax", "jax", 4), ("torch", "torch", 4)]
 )
-def test_the_network_says_the_same_and_learns(tmp_path: Path, tell, backend: str, needs: str, epochs: int) -> None:
+def test_the_network_says_the_same_and_learns(
+    tmp_path: Path, tell, kind: str, backend: str, needs: str, epochs: int
+) -> None:
     if importlib.util.find_spec(needs) is None:
         pytest.skip(f"Keras' backend {backend} needs {needs}, which is not installed")
-    ours, other, losses = under(backend, tmp_path, epochs)
-    tell(f"the network under {backend}: at most {np.abs(other - ours).max():.1e} from TensorFlow's forecasts")
+    ours, other, losses = under(kind, backend, tmp_path, epochs)
+    tell(f"{kind} under {backend}: at most {np.abs(other - ours).max():.1e} from TensorFlow's forecasts")
     np.testing.assert_allclose(other, ours, atol=1e-5)
     if epochs:
         assert losses[-1] < 0.9 * losses[0]

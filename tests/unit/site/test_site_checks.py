@@ -335,7 +335,7 @@ def test_each_contradiction_is_one_problem_at_its_key(problems, more, problem):
         ("model: {learning_rate: atuo}", "model.learning_rate: must be a number, or auto"),
         ("model: {learning_rate: 2}", "model.learning_rate: must be 1.0 or less"),
         ("model: {epochs: 1.5}", "model.epochs: must be a whole number"),
-        ("model: {type: mewna}", "model.type: must be 'lstm', 'pca-q', 'pca-t2', 'mewma', 'isolation-forest', "),
+        ("model: {type: mewna}", "model.type: must be 'lstm', 'minlstm', 'pca-q', 'pca-t2', 'mewma', "),
         ("model: {type: mewna}", "model.type: 'last-value' (did you mean mewma?)"),
         ("model: {type: }", "model.type: must be 'lstm'"),
         (

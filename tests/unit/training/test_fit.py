@@ -1,4 +1,4 @@
-"""The fit: the fused layer equals Keras' layer, the same seed gives the same weights, an interrupted fit resumes."""
+"""The fit: the fast layers equal Keras' layers, the same seed gives the same weights, an interrupted fit resumes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from eugenie_cli.detection.min_lstm import MinLSTMCell
 from eugenie_cli.site.detectors import LstmSettings
-from eugenie_cli.training import fit
+from eugenie_cli.training import fit, recurrence, xla
 from eugenie_cli.training.batches import Windows
 from eugenie_cli.training.checkpoint import Checkpoint, State
-from eugenie_cli.training.layers import FusedLSTM, RowsFirstLSTM
+from eugenie_cli.training.layers import FusedLSTM, RowsFirstLSTM, ScannedMinLSTM
 from eugenie_cli.training.trainer import huber
 
 pytestmark = pytest.mark.slow
@@ -44,27 +45,59 @@ def undisturbed() -> fit.Fit:
     return fitted()
 
 
+LAYERS: dict[str, tuple[type, type, Any]] = {
+    "fused": (keras.layers.LSTM, FusedLSTM, lambda: 7),
+    "rows first": (keras.layers.LSTM, RowsFirstLSTM, lambda: 7),
+    "scanned": (keras.layers.RNN, ScannedMinLSTM, lambda: MinLSTMCell(7)),
+}
+"""Keras' layer, ours, and what both are made of."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", [FusedLSTM, RowsFirstLSTM])
-def test_the_layer_is_keras_layer_forwards_and_backwards(layer: type[keras.layers.LSTM]) -> None:
-    plain, ours = keras.layers.LSTM(7, return_sequences=True), layer(7, return_sequences=True)
+@pytest.mark.parametrize("name", [*LAYERS, "scanned without XLA"])
+def test_the_layer_is_keras_layer_forwards_and_backwards(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name.endswith("without XLA"):
+        monkeypatch.setattr(xla, "works", lambda: False)
+    *layers, made_of = LAYERS[name.removesuffix(" without XLA")]
+    plain, ours = (layer(made_of(), return_sequences=True) for layer in layers)
     windows = np.random.default_rng(0).normal(size=(5, 30, 4)).astype(np.float32)
     blame = np.random.default_rng(1).normal(size=(5, 30, 7)).astype(np.float32)
     answers, gradients = [], []
-    for lstm, order in ((plain, (0, 1, 2)), (ours, (1, 0, 2))):
+    for memory, order in ((plain, (0, 1, 2)), (ours, (1, 0, 2))):
         rows = tf.constant(windows.transpose(order))
-        lstm.build(rows.shape)
-        lstm.set_weights([np.random.default_rng(2).normal(0, 0.4, w.shape) for w in lstm.get_weights()])
+        memory.build(rows.shape)
+        memory.set_weights([np.random.default_rng(2).normal(0, 0.4, w.shape) for w in memory.get_weights()])
         with tf.GradientTape() as tape:
             tape.watch(rows)
-            hidden = lstm(rows)
+            hidden = memory(rows)
             loss = tf.reduce_sum(hidden * blame.transpose(order))
-        of_rows, *of_weights = tape.gradient(loss, [rows, *lstm.trainable_variables])
+        of_rows, *of_weights = tape.gradient(loss, [rows, *memory.trainable_variables])
         answers.append(tf.transpose(hidden, order))
         gradients.append([tf.transpose(of_rows, order), *of_weights])
     np.testing.assert_allclose(answers[1], answers[0], atol=1e-5)
     for of_plain, of_ours in zip(*gradients, strict=True):
         np.testing.assert_allclose(of_ours, of_plain, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("run", [recurrence.looped, recurrence.doubled])
+@pytest.mark.parametrize("rows", [1, 2, 13])
+def test_the_recurrence_and_its_gradient_are_those_of_a_plain_loop(run: Any, rows: int) -> None:
+    random = np.random.default_rng(rows)
+    a, b, blame = (tf.constant(random.normal(size=(rows, 3)).astype(np.float32)) for _ in range(3))
+    with tf.GradientTape() as tape:
+        tape.watch([a, b])
+        states = [b[0]]
+        for row in range(1, rows):
+            states.append(a[row] * states[-1] + b[row])
+        plain = tf.stack(states)
+    # the state before the first row is 0, so its a has no effect
+    _, of_b = expected = tape.gradient(plain, [a, b], output_gradients=blame)
+    with tf.GradientTape() as tape:
+        tape.watch([a, b])
+        ours = run(a, b)
+    np.testing.assert_allclose(ours, plain, rtol=1e-5, atol=1e-6)
+    for of_ours, of_plain in zip(tape.gradient(ours, [a, b], output_gradients=blame), expected, strict=True):
+        np.testing.assert_allclose(of_ours, tf.zeros_like(of_b) if of_plain is None else of_plain, rtol=1e-4, atol=1e-5)
 
 
 def test_the_loss_and_its_gradient_are_hubers() -> None:

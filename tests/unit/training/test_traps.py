@@ -78,8 +78,8 @@ TRAPS: dict[str, Trap] = {
 
 def class_of(kind: str, names: tuple[str, ...] = SENSORS) -> EquipmentClass:
     model: dict[str, object] = {"type": kind}
-    if kind == registry.LSTM:
-        model = {"window": 40, "warmup": 20, "horizons": [1], "units": 4, "epochs": 1, "learning_rate": 0.01}
+    if kind in registry.FORECASTERS:
+        model |= {"window": 40, "warmup": 20, "horizons": [1], "units": 4, "epochs": 1, "learning_rate": 0.01}
     return EquipmentClass.model_validate({"sensors": [{"name": name} for name in names], "model": model})
 
 
@@ -142,8 +142,10 @@ def test_a_trap_neither_blinds_a_detector_nor_causes_a_standing_alarm(kind: str,
     [
         ("pca-t2", "a run of fault codes"),
         ("isolation-forest", "a valve that opens first"),
-        (registry.LSTM, "another unit of late"),
-        (registry.LSTM, "a constant that moves"),
+        ("lstm", "another unit of late"),
+        ("lstm", "a constant that moves"),
+        ("minlstm", "another unit of late"),
+        ("minlstm", "a constant that moves"),
     ],
 )
 def test_the_other_types_withstand_traps_too(kind: str, name: str) -> None:
@@ -176,7 +178,7 @@ def test_a_sensor_that_never_moved_is_named_and_a_class_of_such_sensors_is_refus
         rows[:, TRAP] = 0.0
     assert messages(assets) == ["trap never moves in the normal rows of pump-0, pump-1: not scored there"]
     frozen = [np.zeros((NORMAL, 1), np.float32)] * 2
-    for kind in ("mewma", registry.LSTM):
+    for kind in ("mewma", *registry.FORECASTERS):
         with pytest.raises(EugenieError, match=r"never moves|ever moves"):
             trained(kind, frozen, ("a",))
 
