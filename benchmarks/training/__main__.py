@@ -1,9 +1,9 @@
 """The fit compared with the plain recipe: windows copied from the history as arrays, `Model.fit` with batches of 32.
 
-Both train with the same loss on the same plant (by default the same network, too), in turns of one epoch with the same number of windows,
-so that other load on the machine affects both. Each is judged after every epoch on the same held-out windows, and ours
-continues until it is as good as the plain one. With `--assets`, a whole `eugenie train` of such a plant is also
-measured, in a separate process.
+Both train with the same loss on the same plant, and by default the same network, in turns of one epoch with the same
+number of windows, so that other load on the machine affects both. Each is judged after every epoch on the same held-out
+windows, and ours continues until it is as good as the plain one. With `--assets`, a whole `eugenie train` of such a
+plant is also measured, in a separate process.
 """
 
 from __future__ import annotations
@@ -87,10 +87,9 @@ def fits(kind: str, epochs: int, progress: Console) -> dict[str, Any]:
         began = time.perf_counter()
         epoch()
         taken[name] += time.perf_counter() - began
-        judge.model.set_weights(plain.model.get_weights())  # by the same code, on the same windows as ours
-        losses[name].append(
-            (judge if name == "plain" else ours).validate(validation, settings.batch, fit.EPOCH_WINDOWS)
-        )
+        judge.model.set_weights(plain.model.get_weights())  # so both are judged by the same code on the same windows
+        judged = judge if name == "plain" else ours
+        losses[name].append(judged.validate(validation, settings.batch, fit.EPOCH_WINDOWS))
         progress.say(f"{name}: {windows_per_s(name):,.0f} windows/s, validation loss {losses[name][-1]:.4f}")
 
     def windows_per_s(name: str) -> float:
