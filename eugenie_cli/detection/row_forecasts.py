@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Floats
@@ -22,25 +23,21 @@ class RowForecasts(tf.Module):
         super().__init__(name="forecasts")
         self._heads = Heads(network, horizons)
         self._context = warmup - self._heads.nearest + 1
-        self._features_kernel, self._features_bias = (
-            tf.constant(network[f"features_{part}"], tf.float32) for part in ("kernel", "bias")
-        )
-        self._units = network["features_bias"].shape[0]
-        state, output = slice(0, 2 * self._units), slice(2 * self._units, None)
-        self._state, self._output = (
-            (tf.constant(network["gates_kernel"][:, part]), tf.constant(network["gates_bias"][part]))
-            for part in (state, output)
-        )
+        self._features = _Dense(network["features_kernel"], network["features_bias"])
+        gates = zip(*(np.split(network[f"gates_{part}"], 3, axis=-1) for part in ("kernel", "bias")), strict=True)
+        self._keep, self._candidate, self._output = (_Dense(kernel, bias) for kernel, bias in gates)
 
     def hidden(self, scaled: tf.Tensor) -> tf.Tensor:
         """Rows in deviations float32 [L, B, S], NaN where missing -> outputs of the memory after each row that ends a
-        context: float32 [L - context + 1, B, U]. The context is the warm-up, without the rows of the horizon."""
+        context: float32 [L - context + 1, B, U]. The context is the warm-up, without the rows within the horizon."""
         rows = encode(scaled)
-        features = tf.tanh(_dense(rows, self._features_kernel, self._features_bias))
-        keep, candidate = tf.split(_dense(features, *self._state), 2, axis=-1)
-        keep = tf.sigmoid(keep)
-        states = sliding_states(keep, (1.0 - keep) * candidate, self._context)
-        return tf.sigmoid(_dense(features[self._context - 1 :], *self._output)) * states
+        features = tf.tanh(self._features(tf.reshape(rows, [-1, rows.shape[-1]])))
+        keep, candidate = tf.sigmoid(self._keep(features)), self._candidate(features)
+        shape = tf.concat([tf.shape(rows)[:2], [-1]], axis=0)
+        new = tf.reshape((1.0 - keep) * candidate, shape)
+        states = sliding_states(tf.reshape(keep, shape), new, self._context)
+        ends = features[(self._context - 1) * shape[1] :]
+        return tf.reshape(tf.sigmoid(self._output(ends)), tf.shape(states)) * states
 
     def of_rows(self, hidden: tf.Tensor) -> tf.Tensor:
         """The result of `hidden` -> forecasts of the segments' rows after the warm-up: float32 [L - warmup, B, S]."""
@@ -51,6 +48,12 @@ class RowForecasts(tf.Module):
         return self._heads.of_all(hidden)
 
 
-def _dense(values: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    flat = tf.nn.bias_add(tf.matmul(tf.reshape(values, [-1, kernel.shape[0]]), kernel), bias)
-    return tf.reshape(flat, tf.concat([tf.shape(values)[:-1], kernel.shape[1:]], axis=0))
+class _Dense(tf.Module):
+    """[N, I] -> [N, O]. An activation that follows directly becomes part of the product's kernel."""
+
+    def __init__(self, kernel: Floats, bias: Floats) -> None:
+        super().__init__()
+        self._kernel, self._bias = tf.constant(kernel), tf.constant(bias)
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.nn.bias_add(tf.matmul(values, self._kernel), self._bias)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.registered_plant import registered, sample_detector
 
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.serving import (
@@ -30,9 +31,9 @@ from eugenie_cli.training.registry import Registry
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return registered(tmp_path)
+@pytest.fixture(params=registry.FORECASTERS)
+def site(tmp_path: Path, request: pytest.FixtureRequest) -> Site:
+    return registered(tmp_path, request.param)
 
 
 def test_the_champion_is_published_once_and_says_what_the_network_says(site: Site) -> None:
@@ -94,12 +95,12 @@ def test_a_model_card_and_checksums_travel_with_it(site: Site) -> None:
 def test_a_graph_that_disagrees_is_refused_with_the_place_and_leaves_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The graph is written from weights with one gate slightly wrong."""
-    write = publish._write
+    """The graph is written from weights that are slightly wrong."""
+    write, gates = publish._write, {"lstm_kernel", "gates_kernel"}
 
     def wrong(detector, info, directory):
-        weights = {name: value * (1.02 if name == "lstm_kernel" else 1) for name, value in detector.network.items()}
-        assert "lstm_kernel" in weights
+        weights = {name: value * (1.02 if name in gates else 1) for name, value in detector.network.items()}
+        assert gates & set(weights)
         write(dataclasses.replace(detector, network=weights), info, directory)
 
     monkeypatch.setattr(publish, "_write", wrong)
