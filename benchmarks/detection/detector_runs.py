@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.detection.dataset import Part, Plant
 from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.episodes.delays import Delays
 from eugenie_cli.episodes.state_machine import Event
 from eugenie_cli.evaluation.backtest import alarm_rule
 from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.performance import Judgement, judge
 
+if TYPE_CHECKING:
+    from eugenie_cli.training.build import Built
+
 MODEL = "model"
+USUAL = Delays()
 SEGMENT_ROWS = 4096
 """Rows that the graph scores in one call, as `eugenie evaluate` does."""
 
@@ -41,19 +47,16 @@ def baselines(plant: Plant) -> Iterator[tuple[str, list[Scored]]]:
         detector = fit(factory, learnt, held_out, plant.equipment.alarm_policy)
         yield (
             name,
-            [_judged(plant, part, *detector.score(part.grid.asset, part.grid.rows)) for part in plant.tests],
+            [
+                _judged(plant, part, *detector.score(part.grid.asset, part.grid.rows), detector.delays)
+                for part in plant.tests
+            ],
         )
 
 
 def model(plant: Plant) -> tuple[list[Scored], Mapping[str, float]]:
-    """The product's model, trained and calibrated, scored by its exported graph; and figures of its training."""
-    from eugenie_cli.detection.scoring import ScoringModule
-    from eugenie_cli.progress import SILENT
-    from eugenie_cli.training.build import build
-
-    built = build(plant.name, plant.equipment, plant.normal, SILENT)
-    graph = ScoringModule(built.detector)
-    scored = [_judged(plant, part, *_score(graph, part)) for part in plant.tests]
+    """The product's model, scored by its exported graph; and figures of its training."""
+    built, scored = trained(plant)
     calibration = built.detector.calibration
     return scored, {
         "margin": calibration.margin,
@@ -61,6 +64,18 @@ def model(plant: Plant) -> tuple[list[Scored], Mapping[str, float]]:
         "fit_s": built.fit.seconds,
         "context_sensors": float(np.count_nonzero(~built.detector.scored)),
     }
+
+
+def trained(plant: Plant) -> tuple[Built, list[Scored]]:
+    """The product's model, trained and calibrated, and the parts as its exported graph scores them."""
+    from eugenie_cli.detection.scoring import ScoringModule
+    from eugenie_cli.progress import SILENT
+    from eugenie_cli.training.build import build
+
+    built = build(plant.name, plant.equipment, plant.normal, SILENT)
+    graph = ScoringModule(built.detector)
+    delays = built.detector.calibration.delays
+    return built, [_judged(plant, part, *_score(graph, part), delays) for part in plant.tests]
 
 
 def _score(graph, part: Part) -> tuple[Floats, Floats]:
@@ -78,9 +93,9 @@ def _score(graph, part: Part) -> tuple[Floats, Floats]:
     return np.concatenate(score), np.concatenate(contribution)
 
 
-def _judged(plant: Plant, part: Part, score: Floats, contribution: Floats) -> Scored:
+def _judged(plant: Plant, part: Part, score: Floats, contribution: Floats, delays: Delays = USUAL) -> Scored:
     edges, rows = part.grid.edges, part.grid.rows
-    events = replay(alarm_rule(plant.equipment), edges, score, contribution, values=rows)
+    events = replay(alarm_rule(plant.equipment, delays), edges, score, contribution, values=rows)
     judgement = judge(
         part.grid.asset,
         edges,

@@ -76,6 +76,8 @@ def evaluate(
             console.json(outcome.to_json())
         else:
             _show(console, outcome.evaluation)
+            for sentence in outcome.outlook:
+                console.say(f"{outcome.evaluation.class_name}: {sentence}")
             _show_verdict(console, outcome)
     if failed:
         raise typer.Exit(ExitCode.PARTLY if judged else ExitCode.FAILED)

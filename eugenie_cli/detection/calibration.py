@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection import residual_variance
-from eugenie_cli.detection.alarm_budget import AlarmPolicy, CalibrationSeries, thresholds
+from eugenie_cli.detection.alarm_budget import CalibrationSeries, thresholds
+from eugenie_cli.detection.alarm_policy import AlarmPolicy
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.calibration_samples import (
     Levels,

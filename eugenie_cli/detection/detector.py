@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from eugenie_cli.detection.alarm_forecast import AlarmForecast
+from eugenie_cli.detection.alarm_policy import AlarmDecision
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.asset_tables import PER_ASSET, check_asset_tables
 from eugenie_cli.detection.covariance import Baseline
 from eugenie_cli.detection.network import units_of
 from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.detection.residual_variance import Scatter
+from eugenie_cli.episodes.delays import Delays
 
 # A window is scored if its last row has a value and at least this share of its rows has one.
 MIN_PRESENT = 0.8
@@ -45,12 +48,20 @@ class Calibration:
     """How the thresholds were set: `threshold = margin x quantile`."""
 
     budget: float
-    """Share of normal rows that may score above 1."""
+    """Share of normal rows that may score above 1; where the budget is of alarms, the share that keeping it led to."""
     margin: float
     """The smallest factor for which the rehearsal on held-out normal rows stayed within the budget."""
     rehearsal: float
     """Share of held-out normal rows above 1 in that rehearsal."""
     assets: tuple[AssetCalibration, ...] = field(metadata=PER_ASSET)
+    alarm: AlarmDecision | None = None
+    """None, like the forecast, in versions trained before it existed."""
+    forecast: AlarmForecast | None = None
+
+    @property
+    def delays(self) -> Delays:
+        """The alarm's delays that the thresholds were set for."""
+        return Delays() if self.alarm is None else self.alarm.delays
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.episodes.delays import Delays
 
 
 def after_silence(rows: Ints, silence_rows: float) -> Bools:
@@ -31,7 +32,7 @@ def lowest_of(values: Floats, silences: Bools, rows: int) -> Floats:
     return lowest
 
 
-def peaks(values: Floats, silences: Bools, level: float, on_delay: int, off_delay: int) -> Floats:
+def peaks(values: Floats, silences: Bools, level: float, delays: Delays) -> Floats:
     """The peak of each episode above `level`, float [E], in time order: the highest level at which an alarm with that
     on-delay would still have been raised in it."""
     if not len(values):
@@ -39,9 +40,9 @@ def peaks(values: Floats, silences: Bools, level: float, on_delay: int, off_dela
     above = values > level
     starts = np.flatnonzero(silences | np.diff(above, prepend=~above[:1]))
     lengths = np.diff(starts, append=len(values))
-    is_end = (~above[starts] & (lengths >= off_delay)) | silences[starts]
+    is_end = (~above[starts] & (lengths >= delays.off)) | silences[starts]
     episode = np.repeat(np.cumsum(is_end), lengths)
-    lowest = lowest_of(values, silences, on_delay)
+    lowest = lowest_of(values, silences, delays.on)
     raised = lowest > level
     numbers, which = np.unique(episode[raised], return_inverse=True)
     highest = np.full(len(numbers), -np.inf)
@@ -49,6 +50,6 @@ def peaks(values: Floats, silences: Bools, level: float, on_delay: int, off_dela
     return highest
 
 
-def count(values: Floats, silences: Bools, level: float, on_delay: int, off_delay: int) -> int:
+def count(values: Floats, silences: Bools, level: float, delays: Delays) -> int:
     """The number of episodes above `level`."""
-    return len(peaks(values, silences, level, on_delay, off_delay))
+    return len(peaks(values, silences, level, delays))

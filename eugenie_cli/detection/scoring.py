@@ -16,8 +16,8 @@ from eugenie_cli.detection.graph_ops import NAN, with_unknown
 class ScoringModule(tf.Module):
     """A `TrainedDetector` as a graph. B assets, L rows each, S sensors, M the window, K = L - M + 1.
 
-    `serving_default(asset, rows)` and, where the type forecasts, `forecast(asset, rows)` are tf.functions with
-    fixed signatures; B and L are variable.
+    `serving_default(asset, rows)`, `alarm(asset)` and, where the type forecasts, `forecast(asset, rows)` are
+    tf.functions with fixed signatures; B and L are variable.
     """
 
     def __init__(self, detector: TrainedDetector) -> None:
@@ -36,6 +36,8 @@ class ScoringModule(tf.Module):
         self.serving_default = tf.function(
             self._score, input_signature=[asset, tf.TensorSpec([None, None, sensors], tf.float32, "rows")]
         )
+        self._delays = detector.calibration.delays
+        self.alarm = tf.function(self._alarm, input_signature=[asset])
         if detector.horizons:
             self.forecast = tf.function(
                 self._forecast,
@@ -44,7 +46,7 @@ class ScoringModule(tf.Module):
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """The signatures for `tf.saved_model.save`."""
-        names = ("serving_default", "forecast")
+        names = ("serving_default", "alarm", "forecast")
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def _score(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -66,6 +68,13 @@ class ScoringModule(tf.Module):
         if self._running is None:
             return rows
         return tf.where(rows[..., self._running.column, None] <= self._running.above, NAN, rows)
+
+    def _alarm(self, asset: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The delays that the thresholds were set for, int32 [B] each: a stream follows them with the version."""
+        return {
+            "on_delay": tf.fill(tf.shape(asset), self._delays.on),
+            "off_delay": tf.fill(tf.shape(asset), self._delays.off),
+        }
 
     def _forecast(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         index = self._index.lookup(asset)

@@ -10,6 +10,7 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.detectors.options import CHART_WINDOW
+from eugenie_cli.episodes.delays import Delays
 from eugenie_cli.episodes.records import anomaly_record
 from eugenie_cli.episodes.state_machine import AlarmRule, Event
 from eugenie_cli.errors import EugenieError
@@ -50,14 +51,16 @@ class Backtest:
     """Whether the version knows the asset; otherwise no row has a score."""
     problem: EugenieError | None = None
     """Why the asset's history cannot be read; it then has no row."""
+    rule: AlarmRule | None = None
+    """The episode machine's."""
     lead: Floats | None = None
     """float32 [at most the longest window, S]: the rows just before the period, which fill its first windows."""
 
 
-def alarm_rule(equipment: EquipmentClass) -> AlarmRule:
-    """The class's alarm settings for the episode machine."""
+def alarm_rule(equipment: EquipmentClass, delays: Delays) -> AlarmRule:
+    """The class's alarm settings for the episode machine. `delays`: the detector's, unless the site file has others."""
     alarm = equipment.alarm
-    return AlarmRule(alarm.on_delay, alarm.off_delay, alarm.cooldown, equipment.silence_ms)
+    return AlarmRule(alarm.on_delay or delays.on, alarm.off_delay or delays.off, alarm.cooldown, equipment.silence_ms)
 
 
 def backtest(
@@ -111,8 +114,9 @@ def _of_asset(
     keep = slice(0 if start_ms is None else int(np.searchsorted(grid.edges, start_ms)), None)
     edges, rows = grid.edges[keep], grid.rows[keep]
     score, contribution, expected = (array[keep] for array in scores)
+    rule = alarm_rule(equipment, graph.info.delays)
     events = replay(
-        alarm_rule(equipment), edges, score, contribution,
+        rule, edges, score, contribution,
         values=rows, expected=expected, version=graph.info.version,
     )  # fmt: skip
     sensors = [(sensor.name, sensor.unit) for sensor in equipment.sensors]
@@ -129,6 +133,7 @@ def _of_asset(
         anomalies=tuple(
             anomaly_record(fleet.site_name, asset, fleet.name, sensors, event, fleet.name) for event in events
         ),
+        rule=rule,
         known=asset in graph.info.assets,
         lead=grid.rows[: keep.start],
     )

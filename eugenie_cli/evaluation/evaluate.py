@@ -10,6 +10,7 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.detection.baselines import BASELINES, Detector
+from eugenie_cli.episodes.state_machine import AlarmRule
 from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
 from eugenie_cli.evaluation.comparison import Candidate, Comparison, difference_json
 from eugenie_cli.evaluation.episodes import replay
@@ -54,6 +55,8 @@ class Evaluation:
     """Judged rows used to train the version; None if not examined."""
     left_out: int = 0
     """Rows left out because the version or the candidate was trained on them."""
+    rule: AlarmRule | None = None
+    """The alarm's; None if no asset was scored."""
 
     def to_json(self) -> dict[str, Any]:
         """`{"class", "version", "point", "events", ..., "baselines": {NAME: the same}}`."""
@@ -117,7 +120,7 @@ def evaluate_class(
     baselines = BASELINES if options.with_baselines else ()
     judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in baselines}}
     detectors: dict[str, Detector] = {}
-    number, run_id = 0, ""
+    number, run_id, rule = 0, "", None
     fresh = UnseenRows(opened, options)
     unknown_assets: list[str] = []
     unreadable: list[str] = []
@@ -130,7 +133,7 @@ def evaluate_class(
     beside = _Beside(fleet, labels, fresh, backtests_of(candidate)) if candidate is not None else None
     with ScoreWriter(options.scores_to) as scores, AnomalyWriter(options.anomalies_to) as anomalies:
         for scored in backtests_of(options.version):
-            number, run_id = scored.version, scored.run_id
+            number, run_id, rule = scored.version, scored.run_id, scored.rule or rule
             scores.write(scored)
             anomalies.write(scored)
             scored_beside = beside.advance() if beside is not None else None
@@ -172,6 +175,7 @@ def evaluate_class(
         ),
         candidate=beside.result(model) if beside is not None else None,
         learnt=fresh.count(0),
+        rule=rule,
         left_out=fresh.left_out,
     )
 
@@ -266,6 +270,7 @@ def _judge_asset(
         if scored.asset not in detector.assets:
             continue
         score, contribution = (part[len(lead) :] for part in detector.score(scored.asset, rows))
-        events = replay(alarm_rule(equipment), scored.edges, score, contribution, values=scored.rows)
+        rule = alarm_rule(equipment, detector.delays)
+        events = replay(rule, scored.edges, score, contribution, values=scored.rows)
         judgements.append((name, against_labels(score, contribution, events)))
     return judgements

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from eugenie_cli.detection.alarm_forecast import Rates
+from eugenie_cli.detection.alarm_policy import AlarmDecision
 from eugenie_cli.detection.metrics import AlarmLoad
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.evaluation.evaluate import Evaluation
@@ -52,6 +54,7 @@ class EvaluationReport:
             "off_delay": self.off_delay,
             "promotion": None if self.gate is None else self.gate.model_dump(mode="json"),
             **_findings(self.findings),
+            **_expected(self.provenance),
             "calibration": _calibration(self.provenance),
             "training": _training(self.provenance),
         }
@@ -59,6 +62,11 @@ class EvaluationReport:
             return document
         document["candidate"] = {**document["candidate"], **_findings(self.candidate)}
         return {**document, "verdict": asdict(judge(candidate_of(document), document, self.gate))}
+
+    @property
+    def outlook(self) -> tuple[str, ...]:
+        """What the version's alarms will be like with nothing wrong, as forecast when it was trained."""
+        return () if isinstance(self.provenance, Unknown) else self.provenance.outlook
 
     def verdict(self) -> Verdict | None:
         """The gate's verdict on the candidate for these rows, by the default settings if the class has no gate."""
@@ -133,16 +141,47 @@ def _asset(asset: AssetFinding) -> dict[str, Any]:
 def _calibration(provenance: Provenance | Unknown) -> Mapping[str, Any] | None:
     if isinstance(provenance, Unknown):
         return None
+    expected = provenance.forecast.assets if provenance.forecast is not None else {}
     return {
         "quantile": provenance.quantile,
         "margin": provenance.margin,
         "budget": provenance.budget,
         "rehearsal": provenance.rehearsal,
+        "alarm": _alarm(provenance.alarm),
         "assets": [
-            {**asdict(asset.calibration), "threshold": asset.threshold, "thin": asset.thin}
+            {
+                **asdict(asset.calibration),
+                "threshold": asset.threshold,
+                "thin": asset.thin,
+                **(_rates_json(rates) if (rates := expected.get(asset.calibration.asset)) else {}),
+            }
             for asset in provenance.assets
         ],
     }
+
+
+def _alarm(decision: AlarmDecision | None) -> Mapping[str, Any] | None:
+    if decision is None:
+        return None
+    return {
+        "on_delay": decision.delays.on,
+        "off_delay": decision.delays.off,
+        "budget_per_day": decision.per_day,
+        "promised_per_day": decision.promised_per_day,
+        "days": decision.days,
+        "days_needed": decision.days_needed,
+    }
+
+
+def _expected(provenance: Provenance | Unknown) -> dict[str, Any]:
+    """The rates that training forecast for normal rows: alarms of an asset and day, and the share of rows above 1."""
+    if isinstance(provenance, Unknown) or provenance.forecast is None:
+        return {"expected_alarm_rate": None, "expected_flagged": None}
+    return _rates_json(provenance.forecast.all)
+
+
+def _rates_json(rates: Rates) -> dict[str, Any]:
+    return {"expected_alarm_rate": rates.alarms._asdict(), "expected_flagged": rates.rows._asdict()}
 
 
 def _training(provenance: Provenance | Unknown) -> Mapping[str, Any]:

@@ -40,7 +40,7 @@ def quiet_rows(fleet: Fleet, asset: str, edges: Ints, labels: Labels | None) -> 
     The time after a fault in which a detector still looks back on it (a window and the alarm's off-delay) is not quiet.
     """
     equipment = fleet.equipment
-    after = (equipment.model.window + equipment.alarm.off_delay) * equipment.step
+    after = (equipment.model.window + equipment.alarm.longest_off_delay) * equipment.step
     quiet = np.ones(len(edges), bool)
     for label in labels.of([asset]) if labels is not None else ():
         quiet &= (edges < label.start) | (edges >= label.end + after)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eugenie_cli.detection.alarm_forecast import AlarmForecast
+from eugenie_cli.detection.alarm_policy import AlarmDecision
 from eugenie_cli.detection.detector import AssetCalibration
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.training.registry import Registry
@@ -45,6 +47,11 @@ class Provenance:
     rehearsal: float
     """Share of held-out normal rows above 1; it should be within the budget."""
     assets: tuple[AssetThreshold, ...]
+    alarm: AlarmDecision | None = None
+    """None, like the forecast, for versions trained before it existed."""
+    forecast: AlarmForecast | None = None
+    outlook: tuple[str, ...] = ()
+    """What its alarms will be like, in sentences."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def provenance(registry: Registry, class_name: str, version: int) -> Provenance 
 
     from eugenie_cli.detection.alarm_budget import QUANTILE
     from eugenie_cli.detection.detectors import registry as detector_types
-    from eugenie_cli.training import mlflow_store, run_record
+    from eugenie_cli.training import alarm_outlook, mlflow_store, run_record
     from eugenie_cli.training.code_version import COMMIT, EUGENIE
 
     try:
@@ -88,4 +95,7 @@ def provenance(registry: Registry, class_name: str, version: int) -> Provenance 
             AssetThreshold(asset, float(threshold), not asset.pooled and asset.rows * (1 - QUANTILE) < 1)
             for asset, threshold in zip(calibration.assets, detector.threshold, strict=True)
         ),
+        alarm=calibration.alarm,
+        forecast=calibration.forecast,
+        outlook=tuple(alarm_outlook.sentences(calibration)),
     )

@@ -105,8 +105,8 @@ def notes_on(
     if labels is None:
         notes.append(
             "Without labels, nobody can say which alarms are right, which faults were missed or how late they were "
-            "found. Compare the share of rows above 1 with the alarm budget: "
-            f"{fleet.equipment.alarm.budget:.2%} of normal rows."
+            "found. Compare the alarms, or the share of rows above 1, with the alarm budget: "
+            f"{fleet.equipment.alarm.budget_in_words}."
         )
         return tuple(notes)
     if labels.foreign:

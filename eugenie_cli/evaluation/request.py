@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from eugenie_cli.episodes.delays import Delays
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.evaluation.backtest import alarm_rule
 from eugenie_cli.evaluation.evaluate import Evaluation, evaluate_class
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.labels import read_labels
@@ -107,15 +109,16 @@ def _parse(site: Site, request: EvaluationRequest) -> EvaluationOptions:
 def report_of(opened: OpenClass, evaluation: Evaluation, study: PairStudy) -> EvaluationReport:
     """The report of an evaluation that `study` watched."""
     fleet, equipment = opened.fleet, opened.fleet.equipment
+    rule = evaluation.rule or alarm_rule(equipment, Delays())
     return EvaluationReport(
         site=fleet.site_name,
         timezone=fleet.timezone,
         made=int(time.time() * 1000),
         step_ms=equipment.step,
         window=equipment.model.window,
-        budget=equipment.alarm.budget,
-        on_delay=equipment.alarm.on_delay,
-        off_delay=equipment.alarm.off_delay,
+        budget=equipment.alarm.row_share,
+        on_delay=rule.on_delay,
+        off_delay=rule.off_delay,
         evaluation=evaluation,
         findings=study.findings(),
         provenance=provenance(opened.registry, evaluation.class_name, evaluation.version),

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from eugenie_cli.episodes.delays import Delays
 from eugenie_cli.episodes.records import ScoreFormatter, anomaly_record, delayed, dumps
 from eugenie_cli.episodes.state_machine import (
     AlarmRule,
@@ -19,7 +20,7 @@ from eugenie_cli.episodes.state_machine import (
 )
 from eugenie_cli.flink_job.episode_state import ClassState, EpisodeState, from_state, to_state
 from eugenie_cli.flink_job.predict import ScoredBatch
-from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.spec import ClassSpec, JobSpec
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +34,24 @@ Record = tuple[str, str, str]
 FOREVER = 1 << 62
 
 
+def rule_of(equipment: ClassSpec, delays: Delays) -> AlarmRule:
+    """The alarm rule of a class whose rows were scored by a version with `delays`; the site file's have priority."""
+    return AlarmRule(
+        equipment.on_delay or delays.on,
+        equipment.off_delay or delays.off,
+        equipment.cooldown,
+        equipment.silence_ms,
+    )
+
+
 class AlarmState:
     """The episodes of a shard's assets."""
 
     def __init__(self, spec: JobSpec) -> None:
         self._site = spec.site
         self._classes = {equipment.name: ClassState.of(equipment) for equipment in spec.classes}
-        self._rules = {
-            equipment.name: AlarmRule(equipment.on_delay, equipment.off_delay, equipment.cooldown, equipment.silence_ms)
-            for equipment in spec.classes
-        }
+        self._given = {equipment.name: equipment for equipment in spec.classes}
+        self._rules = {equipment.name: rule_of(equipment, Delays()) for equipment in spec.classes}
         self._class_of = {asset.name: asset.class_name for asset in spec.assets}
         self._format = {
             equipment.name: ScoreFormatter(spec.site, equipment.name, equipment.model) for equipment in spec.classes
@@ -56,6 +65,7 @@ class AlarmState:
         """Score records, one per row that took in a reading or has a score, and the records of anomalies."""
         yield from self.close_departed()
         batch = scored.batch
+        self._rules[batch.class_name] = rule_of(self._given[batch.class_name], scored.delays)
         edges, scores = batch.edges.tolist(), scored.score.tolist()
         counts = zip(batch.readings.tolist(), batch.bad_quality.tolist(), strict=True)
         anomalous = (scored.score > 1).any(axis=1).tolist()

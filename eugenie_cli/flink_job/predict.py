@@ -12,8 +12,10 @@ from itertools import groupby
 import grpc
 import numpy as np
 
+from eugenie_cli.episodes.delays import Delays
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.version_delays import VersionDelays
 from eugenie_cli.readings.backoff import pause_s
 from eugenie_cli.tfserving.client import PendingPrediction, PredictClient
 from eugenie_cli.tfserving.errors import ModelServerError
@@ -37,6 +39,8 @@ class ScoredBatch:
     contribution: np.ndarray
     expected: np.ndarray
     version: int
+    delays: Delays = Delays()  # noqa: RUF009 - immutable
+    """The version's."""
 
     def by_group(self, group_of: Callable[[str], int]) -> Iterator[tuple[int, ScoredBatch]]:
         """(group, its part), for groups whose assets follow each other."""
@@ -54,7 +58,12 @@ class ScoredBatch:
                 batch.bad_quality[part],
                 batch.delayed_until[part],
             )
-            yield group, ScoredBatch(own, self.score[part], self.contribution[part], self.expected[part], self.version)
+            yield (
+                group,
+                ScoredBatch(
+                    own, self.score[part], self.contribution[part], self.expected[part], self.version, self.delays
+                ),
+            )
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ class Predictor:
         self._models = {equipment.name: equipment.model for equipment in spec.classes}
         self._in_flight = spec.in_flight
         self._client = PredictClient(spec.model_server, spec.model_server_tls)
+        self._delays = VersionDelays(self._client, spec.classes)
         self._note = note
 
     def scored(self, batches: Iterable[Batch]) -> Iterator[ScoredBatch]:
@@ -102,8 +112,9 @@ class Predictor:
     def _end(self, call: _Call) -> ScoredBatch:
         answer = self._answer(call)
         self._note(answer.score.size, (time.monotonic() - call.began) * 1000)
+        delays = self._delays.of(call.model, answer.version, call.batch.assets[0])
         rows_scored = replace(call.batch, rows=call.batch.rows[:, -call.batch.readings.shape[1] :])
-        return ScoredBatch(rows_scored, answer.score, answer.contribution, answer.expected, answer.version)
+        return ScoredBatch(rows_scored, answer.score, answer.contribution, answer.expected, answer.version, delays)
 
     def _answer(self, call: _Call) -> Prediction:
         failures, pending = 0, call.pending

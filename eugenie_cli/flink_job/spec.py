@@ -32,8 +32,9 @@ class ClassSpec:
     step_ms: int
     max_gap_ms: int
     window: int
-    on_delay: int
-    off_delay: int
+    on_delay: int | None
+    """None, like the off-delay: that of the model version."""
+    off_delay: int | None
     cooldown: int
     silence_ms: int
     model: str

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eugenie_cli.episodes.delays import Delays
 from eugenie_cli.errors import EugenieError, ExitCode
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ class ModelInfo:
     """MLflow run that trained the model."""
     data_fingerprint: str
     """Fingerprint of the history that the model was trained on."""
+    on_delay: int = Delays().on
+    """Rows above 1 after which an alarm is raised, unless the site file says otherwise."""
+    off_delay: int = Delays().off
+
+    @property
+    def delays(self) -> Delays:
+        return Delays(self.on_delay, self.off_delay)
 
 
 def render(info: ModelInfo) -> str:
@@ -136,6 +144,9 @@ def _parse(document: dict[str, Any]) -> ModelInfo:
         assets=tuple(get("assets", list)),
         run_id=get("run_id", str),
         data_fingerprint=get("data_fingerprint", str),
+        # versions exported before they had delays of their own
+        on_delay=get("on_delay", int) if "on_delay" in document else Delays().on,
+        off_delay=get("off_delay", int) if "off_delay" in document else Delays().off,
     )
 
 

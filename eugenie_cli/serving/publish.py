@@ -114,6 +114,7 @@ def _write(detector: TrainedDetector, info: model_info.ModelInfo, directory: Pat
 def _info(
     registered: RegisteredVersion, run: run_record.TrainingRecord, detector: TrainedDetector
 ) -> model_info.ModelInfo:
+    delays = detector.calibration.delays
     return model_info.ModelInfo(
         class_name=detector.class_name,
         version=registered.version,
@@ -126,6 +127,8 @@ def _info(
         assets=detector.assets,
         run_id=registered.run_id,
         data_fingerprint=run.parameters.get("data_fingerprint", ""),
+        on_delay=delays.on,
+        off_delay=delays.off,
     )
 
 

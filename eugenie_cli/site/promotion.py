@@ -31,7 +31,8 @@ class PromotionGate(Section):
     fewer_found: Annotated[int, Field(ge=0, description="how many faults fewer than the champion it may detect")] = 0
     later: Milliseconds = Field(0, description="how much its median delay may exceed the champion's")
     budget: (
-        Annotated[float, Field(gt=0, lt=1, description="allowed share of rows above 1; default: alarm.budget")] | None
+        Annotated[float, Field(gt=0, lt=1, description="allowed share of rows above 1; default: alarm.budget, or 0.01")]
+        | None
     ) = None
     false_alarms: Annotated[float, Field(ge=0, description="false alarms per asset and day allowed in any case")] = 0.5
     alarm_factor: Annotated[float, Field(ge=1, description="alarms allowed, as a multiple of the champion's")] = 1.25

@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from eugenie_cli.detection.alarm_budget import AlarmPolicy
+from eugenie_cli.detection.alarm_policy import AlarmPolicy
+from eugenie_cli.site.alarm_settings import Alarm
 from eugenie_cli.site.base import Section, resolved
 from eugenie_cli.site.detectors import Detector, LstmSettings
 from eugenie_cli.site.field_types import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
@@ -53,19 +54,6 @@ class Sensor(Section):
     role: Literal["auto", "scored", "context"] = Field("auto", description="context: model input that is not scored")
 
 
-class Alarm(Section):
-    """The conditions under which scores become an anomaly. Delays are in rows."""
-
-    budget: Annotated[float, Field(gt=0, lt=1, description="share of normal rows that may score above 1")] = 0.01
-    on_delay: Annotated[int, Field(ge=1)] = 5
-    off_delay: Annotated[int, Field(ge=1)] = 5
-    cooldown: Annotated[int, Field(ge=0, description="rows after the end of an anomaly in which no other opens")] = 0
-    silence: Milliseconds | None = Field(
-        None,
-        description="an anomaly closes after this long without a scored row; default: max_gap + 10 steps",
-    )
-
-
 class Running(Section):
     """The asset is running while a sensor exceeds a value; rows recorded while it is stopped are excluded."""
 
@@ -91,7 +79,8 @@ class EquipmentClass(Section):
     @property
     def alarm_policy(self) -> AlarmPolicy:
         """What thresholds are set by."""
-        return AlarmPolicy(self.alarm.budget)
+        alarm = self.alarm
+        return AlarmPolicy(alarm.budget, alarm.on_delay, alarm.off_delay, self.step, self.silence_ms)
 
     @property
     def silence_ms(self) -> int:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from eugenie_cli.detection.alarm_forecast import AlarmForecast, Rates
+from eugenie_cli.detection.alarm_policy import AlarmDecision
 from eugenie_cli.detection.detector import AssetCalibration, Calibration, TrainedDetector
 from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.operating_state import OperatingState
+from eugenie_cli.detection.rate_interval import Interval
+from eugenie_cli.episodes.delays import Delays
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import new_folder
 
@@ -65,7 +71,6 @@ def load(folder: Path) -> TrainedDetector:
         raise EugenieError(
             f"{folder / META}: schema {meta.get('schema')!r}, expected {SCHEMA!r}", "train the class again"
         )
-    calibration = meta["calibration"]
     type_name = meta["type"]
     if type_name not in registry.NAMES:
         raise EugenieError(f"{folder / META}: unknown detector type {type_name!r}", "train the class again")
@@ -80,15 +85,31 @@ def load(folder: Path) -> TrainedDetector:
         "step_ms": meta["step_ms"],
         "max_gap_ms": meta["max_gap_ms"],
         "running": OperatingState(**meta["running"]) if meta["running"] else None,
-        "calibration": Calibration(
-            budget=calibration["budget"],
-            margin=calibration["margin"],
-            rehearsal=calibration["rehearsal"],
-            assets=tuple(AssetCalibration(**asset) for asset in calibration["assets"]),
-        ),
+        "calibration": _calibration(meta["calibration"]),
         **{name: arrays[name] for name in _TABLES},
     }
     try:
         return registry.of(type_name).restore(common, arrays, meta)
     except ValueError as wrong:
         raise EugenieError(f"{folder}: {wrong}", "train the class again") from wrong
+
+
+def _calibration(saved: Mapping[str, Any]) -> Calibration:
+    """The record of a detector of this release, or of one that knew no alarm decision and no forecast."""
+    alarm, expected = saved.get("alarm"), saved.get("forecast")
+    return Calibration(
+        budget=saved["budget"],
+        margin=saved["margin"],
+        rehearsal=saved["rehearsal"],
+        assets=tuple(AssetCalibration(**asset) for asset in saved["assets"]),
+        alarm=None if alarm is None else AlarmDecision(**{**alarm, "delays": Delays(*alarm["delays"])}),
+        forecast=None
+        if expected is None
+        else AlarmForecast(
+            _rates(expected["all"]), {asset: _rates(rates) for asset, rates in expected["assets"].items()}
+        ),
+    )
+
+
+def _rates(saved: Mapping[str, Any]) -> Rates:
+    return Rates(Interval(*saved["rows"]), Interval(*saved["alarms"]))

@@ -16,7 +16,7 @@ from eugenie_cli.progress import Progress
 from eugenie_cli.site.checks.model import contradictions
 from eugenie_cli.site.detectors import ClassicalSettings, ForecasterSettings
 from eugenie_cli.site.schema import EquipmentClass
-from eugenie_cli.training import classical, datasets, fit, learning_rate
+from eugenie_cli.training import alarm_rehearsal, classical, datasets, fit, learning_rate
 from eugenie_cli.training.batches import Windows
 from eugenie_cli.training.datasets import TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.mmap_arrays import Memory, blocks
@@ -50,7 +50,7 @@ def build(
     """
     settings = equipment.model
     if isinstance(settings, ClassicalSettings):
-        return _classical(class_name, settings, equipment, grids, progress)
+        return _with_forecast(_classical(class_name, settings, equipment, grids, progress), equipment, grids)
     _check(class_name, settings)
     arrays = arrays or Memory()
     scale = calibration.scaling([grid.learnt_blocks for grid in grids])
@@ -106,7 +106,15 @@ def build(
         except ValueError as problem:
             raise _unfit(class_name, problem) from problem
     detector = _detector(class_name, settings, equipment, grids, scale, fitted.network, calibrated)
-    return Built(detector, fitted, calibrated.statistic)
+    return _with_forecast(Built(detector, fitted, calibrated.statistic), equipment, grids)
+
+
+def _with_forecast(built: Built, equipment: EquipmentClass, grids: Sequence[NormalGrid]) -> Built:
+    """Extends the forecast of the calibration rows by what rehearsals on later rows show."""
+    known = built.detector.calibration
+    assert known.forecast is not None  # noqa: S101 - `thresholds` makes one
+    expected = known.forecast.joined(alarm_rehearsal.rehearse(equipment, grids))
+    return replace(built, detector=replace(built.detector, calibration=replace(known, forecast=expected)))
 
 
 def _classical(

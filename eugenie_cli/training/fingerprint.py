@@ -17,8 +17,8 @@ TAG = "eugenie.recipe"
 # Code whose change may change a model: all of `detection`, and these modules of `training`: `build` and what it
 # imports, except the modules that only store arrays and checkpoints.
 MODULES = (
-    "batches", "blind_sensors", "build", "classical", "datasets", "devices", "fit", "layers", "learning_rate",
-    "load_rows", "outliers", "rescaled", "trainer", "xla",
+    "alarm_rehearsal", "batches", "blind_sensors", "build", "classical", "datasets", "devices", "fit", "layers",
+    "learning_rate", "load_rows", "outliers", "recurrence", "rescaled", "trainer", "xla",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from eugenie_cli.detection.detector import MIN_PRESENT, TrainedDetector
 from eugenie_cli.detection.detectors import registry
+from eugenie_cli.training import alarm_outlook
 from eugenie_cli.training.code_version import COMMIT, EUGENIE, TENSORFLOW
 from eugenie_cli.training.run_record import Periods, TrainingRecord
 
@@ -100,10 +101,12 @@ def _spans(periods: Periods) -> Iterable[Sequence[str]]:
 
 def _thresholds(detector: TrainedDetector) -> list[str]:
     calibration = detector.calibration
+    outlook = [f"- {message[:1].upper()}{message[1:]}." for message in alarm_outlook.sentences(calibration)]
     explanation = [
+        *([*outlook, ""] if outlook else []),
         f"A threshold is {calibration.margin:.3g} times the .999 quantile of the statistic on calibration rows. It is",
-        f"the smallest for which, in a rehearsal on held-out normal rows, at most {calibration.budget:.2%} of them",
-        f"score above 1 ({calibration.rehearsal:.2%} did). `learnt`: the rows behind the asset's own baselines.",
+        "the smallest that keeps the alarm budget in a rehearsal on held-out normal rows, of which",
+        f"{calibration.rehearsal:.2%} score above 1. `learnt`: the rows behind the asset's own baselines.",
         "`moved`: the sensor whose mean moved most between those and the calibration rows, in deviations.",
     ]
     rows = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.alarm_settings import show_budget
 from eugenie_cli.site.schema import Fleet
 from eugenie_cli.training import (
     artifact,
@@ -67,7 +68,7 @@ class TrainingRun:
         settings = equipment.model.model_dump(mode="json")
         counts = {part: sum(grid.count(part) for grid in grids) for part in (TRAINING, VALIDATION, CALIBRATION)}
         params = {f"model.{name}": value for name, value in settings.items()} | {
-            "alarm.budget": equipment.alarm.budget,
+            "alarm.budget": show_budget(equipment.alarm.budget),
             "sensors": ", ".join(equipment.sensor_names),
             "assets": ", ".join(grid.asset for grid in grids),
             "rows.training": counts[TRAINING],

@@ -9,7 +9,7 @@ from eugenie_cli.locks import exclusive
 from eugenie_cli.progress import Progress
 from eugenie_cli.site import effective
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training import datasets, load_rows, spool, stale_runs, sync, tracking
+from eugenie_cli.training import alarm_outlook, datasets, load_rows, spool, stale_runs, sync, tracking
 from eugenie_cli.training import fingerprint as fingerprints
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
@@ -131,6 +131,14 @@ def _kept(kept: RegisteredVersion, progress: Progress) -> TrainedVersion:
 def _metrics(built: Built) -> dict[str, float]:
     calibration = built.detector.calibration
     calibrated = {"margin": calibration.margin, "rehearsal_exceeding": calibration.rehearsal}
+    if calibration.forecast is not None:
+        expected = calibration.forecast.all
+        calibrated |= {
+            "expected_alarm_rate.low": expected.alarms.low,
+            "expected_alarm_rate.high": expected.alarms.high,
+            "expected_flagged.low": expected.rows.low,
+            "expected_flagged.high": expected.rows.high,
+        }
     if built.fit is None:
         return calibrated
     best = built.fit.epochs[built.fit.best]
@@ -157,6 +165,8 @@ def _narrate(
     for message in _unmoved(detector, grids):
         progress.say(f"{detector.class_name}: {message}")
     for message in _doubts(calibration.assets):
+        progress.say(f"{detector.class_name}: {message}")
+    for message in alarm_outlook.sentences(calibration):
         progress.say(f"{detector.class_name}: {message}")
     if calibration.rehearsal > calibration.budget:
         progress.say(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.job_specs import class_spec
 from support.model_server import served
 
 from eugenie_cli.detection.baselines import BASELINES
@@ -24,6 +25,7 @@ from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.options import EvaluationOptions
+from eugenie_cli.flink_job.version_delays import VersionDelays
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
@@ -146,6 +148,9 @@ def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest
             answer.contribution[0], backtested_run.contribution[window - 1 :], rtol=1e-4, atol=1e-5
         )
         assert np.isnan(answer.score[1]).all()
+        assert VersionDelays(client, [class_spec(CLASS, on_delay=None)]).of(CLASS, trained.version, RUNS[1]) == (
+            model_info.read(published.path).delays
+        )
         inputs = {"asset": np.array([RUNS[1]], object), "rows": backtested_run.rows[None, :window]}
         with pytest.raises(ModelServerError, match="forecast"):
             client.call(CLASS, inputs, signature="forecast")

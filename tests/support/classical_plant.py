@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from eugenie_cli.detection.alarm_policy import AlarmPolicy
 from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.detectors.classical import AssetRows, ClassicalDetector, fit
 from eugenie_cli.detection.detectors.options import ChartOptions, ForestOptions, LastValueOptions, PcaOptions
@@ -50,7 +51,7 @@ def detector(name: str) -> ClassicalDetector:
         options,
         [training_rows(asset) for asset in ASSETS],
         ["auto", "scored", "auto", "context", "auto"],
-        0.01,
+        AlarmPolicy(0.01),
     )
     return ClassicalDetector(
         type=name,

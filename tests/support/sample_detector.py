@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from eugenie_cli.detection import network
+from eugenie_cli.detection.alarm_forecast import AlarmForecast, Rates
+from eugenie_cli.detection.alarm_policy import AlarmDecision
 from eugenie_cli.detection.covariance import Baseline, whitener
 from eugenie_cli.detection.detector import AssetCalibration, Calibration, ForecasterDetector, TrainedDetector
+from eugenie_cli.detection.rate_interval import Interval
 from eugenie_cli.detection.residual_variance import Scatter
+from eugenie_cli.episodes.delays import Delays
 
 SENSORS = ("flow", "pressure", "current", "temperature", "vibration")
 ASSETS = ("pump-1", "pump-2", "pump-3")
+
+EXPECTED = Rates(Interval(0.001, 0.004), Interval(0.01, 0.2))
+"""Of every asset, and of all."""
 
 
 def detector(
@@ -42,6 +49,8 @@ def detector(
         calibration=Calibration(
             0.01, 1.2, 0.008,
             tuple(AssetCalibration(name, 500, False, 2.0, 0.005, 2000, 0.2, "flow") for name in ASSETS),
+            AlarmDecision(Delays(3, 10), 1 / 90, 1 / 30, 20.0),
+            AlarmForecast(EXPECTED, dict.fromkeys(ASSETS, EXPECTED)),
         ),
     )  # fmt: skip
 

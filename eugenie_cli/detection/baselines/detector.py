@@ -8,11 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
-from eugenie_cli.detection.alarm_budget import AlarmPolicy
+from eugenie_cli.detection.alarm_policy import AlarmPolicy
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.detectors import classical, registry
 from eugenie_cli.detection.detectors.classical import AssetRows, Fitted
 from eugenie_cli.detection.detectors.options import Options
+from eugenie_cli.episodes.delays import Delays
 
 Judge = Callable[[Floats], tuple[Floats, Floats]]
 """Rows [T, S], NaN where missing -> score [T], NaN where a row has no value, and contribution [T, S]."""
@@ -24,6 +25,10 @@ class Detector(Protocol):
     @property
     def assets(self) -> tuple[str, ...]:
         """Assets that the detector can score."""
+
+    @property
+    def delays(self) -> Delays:
+        """The alarm's delays, unless the site file has others."""
 
     def score(self, asset: str, rows: Floats) -> tuple[Floats, Floats]:
         """Score over threshold [T] (NaN: not scored) and contribution [T, S] of contiguous rows [T, S]."""
@@ -64,6 +69,7 @@ class Untrained:
 
     assets: tuple[str, ...]
     judge: Judge
+    delays: Delays = Delays()  # noqa: RUF009 - immutable
 
     def score(self, asset: str, rows: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
         return self.judge(rows)

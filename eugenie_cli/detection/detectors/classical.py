@@ -14,7 +14,8 @@ from typing import Any, cast
 import numpy as np
 import tensorflow as tf
 
-from eugenie_cli.detection.alarm_budget import AlarmPolicy, CalibrationSeries, thresholds
+from eugenie_cli.detection.alarm_budget import CalibrationSeries, thresholds
+from eugenie_cli.detection.alarm_policy import AlarmPolicy
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.asset_tables import PER_ASSET
 from eugenie_cli.detection.calibration import scaling
@@ -28,6 +29,7 @@ from eugenie_cli.detection.ewma import ewma_kernel
 from eugenie_cli.detection.graph_ops import NAN, share, with_unknown
 from eugenie_cli.detection.network import scale
 from eugenie_cli.detection.window_statistics import scale as scale_in_graph
+from eugenie_cli.episodes.delays import Delays
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,10 @@ class Fitted:
     calibration: Calibration
     values: tuple[Floats, ...]
     """Each asset's statistic on its calibration rows, for a plot: float64 [N]."""
+
+    @property
+    def delays(self) -> Delays:
+        return self.calibration.delays
 
     def score(self, asset: str, rows: Floats) -> tuple[Floats, Floats]:
         """Score [T] (NaN: not scored) and contribution [T, S] of an asset's contiguous rows [T, S]; rows before the

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eugenie_cli.detection.episode_counts import after_silence, count, lowest_of, peaks
+from eugenie_cli.episodes.delays import Delays
 from eugenie_cli.episodes.state_machine import AlarmRule
 from eugenie_cli.evaluation.episodes import replay
 
@@ -29,7 +30,7 @@ def opened(values: list[float], on_delay: int, off_delay: int, level: float = 1.
 def test_they_are_those_of_the_state_machine(values: list[float], on_delay: int, off_delay: int) -> None:
     rows = np.flatnonzero(np.isfinite(values))
     kept = np.array(values, float)[rows]
-    assert count(kept, after_silence(rows, SILENCE_ROWS), 1.0, on_delay, off_delay) == opened(
+    assert count(kept, after_silence(rows, SILENCE_ROWS), 1.0, Delays(on_delay, off_delay)) == opened(
         values, on_delay, off_delay
     )
 
@@ -40,7 +41,7 @@ def test_an_episode_has_the_peak_up_to_which_it_would_have_been_raised(
 ) -> None:
     rows = np.flatnonzero(np.isfinite(values))
     kept, silences = np.array(values, float)[rows], after_silence(rows, SILENCE_ROWS)
-    highest = peaks(kept, silences, 1.0, on_delay, off_delay)
+    highest = peaks(kept, silences, 1.0, Delays(on_delay, off_delay))
     if len(highest):
         assert (highest > 1.0).all()
         assert opened(values, on_delay, off_delay, level=float(highest.max())) == 0
@@ -54,4 +55,4 @@ def test_the_lowest_of_the_last_rows_does_not_reach_across_a_silence() -> None:
 
 def test_no_row_is_no_episode() -> None:
     none = np.zeros(0)
-    assert count(none, after_silence(none, SILENCE_ROWS), 1.0, 1, 1) == 0
+    assert count(none, after_silence(none, SILENCE_ROWS), 1.0, Delays(1, 1)) == 0

@@ -132,3 +132,10 @@ def test_a_saved_graph_answers_as_before(kind: str, tmp_path: Path) -> None:
     rows = gappy(["pump-1", "nobody"], WINDOW + 9)
     again = loaded(asset=tf.constant(["pump-1", "nobody"]), rows=tf.constant(rows))
     np.testing.assert_array_equal(again["score"].numpy(), graph(kind, ["pump-1", "nobody"], rows)["score"])
+
+
+def test_the_graph_says_the_delays_that_its_thresholds_were_set_for(kind: str) -> None:
+    answer = module(kind).alarm(tf.constant(["unknown", "pump-1"]))
+    assert {name: delays.numpy().tolist() for name, delays in answer.items()} == {
+        "on_delay": [3, 3], "off_delay": [10, 10],
+    }  # fmt: skip

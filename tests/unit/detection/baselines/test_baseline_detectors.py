@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
-from eugenie_cli.detection.alarm_budget import AlarmPolicy
+from eugenie_cli.detection.alarm_policy import AlarmPolicy
 from eugenie_cli.detection.baselines import BASELINES, fit
 from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.network import scale

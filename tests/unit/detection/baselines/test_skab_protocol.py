@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eugenie_cli.detection.alarm_budget import AlarmPolicy
+from eugenie_cli.detection.alarm_policy import AlarmPolicy
 from eugenie_cli.detection.baselines import BASELINES, fit
 from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.metrics import point_metrics

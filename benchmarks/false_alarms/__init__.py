@@ -1,0 +1,1 @@
+"""False alarms on simulated plants, and the faults found."""
