@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
-from eugenie_cli.evaluation.labels import Label
 from eugenie_cli.history.batch import AssetReadings
 from eugenie_cli.history.grid import Grid, align
 from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.labels import Label
 from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training.datasets import NormalGrid, split
 

@@ -17,9 +17,9 @@ from eugenie_cli.demo.plant.faults import KINDS
 from eugenie_cli.demo.plant.instruments import Samples
 from eugenie_cli.demo.plant.plant import Plant as Simulated
 from eugenie_cli.demo.timeline import DAY_MS, DURATION_MS, live_faults
-from eugenie_cli.evaluation.labels import Label
 from eugenie_cli.history.batch import AssetReadings
 from eugenie_cli.history.grid import Grid, align
+from eugenie_cli.site.labels import Label
 from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training.datasets import split
 

@@ -22,6 +22,11 @@ JobsOption = Annotated[
 ]
 ContinueOption = Annotated[bool, typer.Option("--continue", help="Start from the champion's network.")]
 
+AcceptAlarmsOption = Annotated[
+    bool,
+    typer.Option("--accept-alarms", help="Learn new rows as normal even if the champion was in alarm all the time."),
+]
+
 
 def train(
     classes: ClassArgument = None,
@@ -31,9 +36,13 @@ def train(
     again: AgainOption = False,
     jobs: JobsOption = 1,
     from_champion: ContinueOption = False,
+    accept_alarms: AcceptAlarmsOption = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Train each class on its normal history and register the result. The first version becomes champion.
+
+    Labelled faults (`promotion: {labels}`) and new rows in which the champion was in alarm for long are left out and
+    named.
 
     A class whose data, settings and code have not changed since a registered version keeps that version. An interrupted
     training run resumes from its last completed epoch. While the tracking server is unreachable, runs are kept in the
@@ -48,7 +57,7 @@ def train(
     opened = open_site(site)
     names = opened.classes_named(both(classes, class_names))
     use_one_thread_per_operation()
-    done = train_classes(opened, names, console, TrainingOptions(epochs, again, from_champion), jobs)
+    done = train_classes(opened, names, console, TrainingOptions(epochs, again, from_champion, accept_alarms), jobs)
     if output is Output.json:
         console.json(done.trained)
     else:

@@ -29,10 +29,10 @@ from eugenie_cli.evaluation.daily_counts import day_counts
 from eugenie_cli.evaluation.downsampling import OVERVIEW_POINTS, STRANDS, Trace, score_on, trace
 from eugenie_cli.evaluation.findings import AlarmFinding, AssetFinding, Blame, EventFinding, Findings
 from eugenie_cli.evaluation.judged_rows import early_ms, quiet_rows
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.performance import quiet_of, raised_by
 from eugenie_cli.evaluation.timeline import TimelineSum
 from eugenie_cli.evaluation.top_k import TopK
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.site.schema import Fleet
 
 MOST_EVENT_TRACES = 24

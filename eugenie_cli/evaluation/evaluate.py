@@ -15,7 +15,6 @@ from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
 from eugenie_cli.evaluation.comparison import Candidate, Comparison, difference_json
 from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.judged_rows import early_ms, quiet_rows
-from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
 from eugenie_cli.evaluation.performance import Judgement, Performance, judge, summarise
@@ -24,6 +23,7 @@ from eugenie_cli.evaluation.training_rows import TrainingRowCount
 from eugenie_cli.evaluation.unseen_rows import UnseenRows
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.labels import Labels
 from eugenie_cli.site.schema import Fleet
 from eugenie_cli.training.classical import asset_rows
 from eugenie_cli.training.datasets import CALIBRATION, running_of

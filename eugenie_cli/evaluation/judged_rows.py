@@ -6,8 +6,8 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Ints
 from eugenie_cli.evaluation.backtest import Backtest
-from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.labels import Labels
 from eugenie_cli.site.schema import Asset, EquipmentClass, Fleet
 
 EARLY_ROWS = 10

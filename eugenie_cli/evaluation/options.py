@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from eugenie_cli.evaluation.labels import Labels
+from eugenie_cli.site.labels import Labels
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.collector import Collector
 from eugenie_cli.evaluation.findings import Findings
-from eugenie_cli.evaluation.labels import Labels
+from eugenie_cli.site.labels import Labels
 from eugenie_cli.site.schema import Fleet
 
 

@@ -21,7 +21,7 @@ from eugenie_cli.detection.metrics import (
     vus_pr,
 )
 from eugenie_cli.episodes.state_machine import Event
-from eugenie_cli.evaluation.labels import Label
+from eugenie_cli.site.labels import Label
 
 DAY_MS = 86_400_000
 

@@ -17,7 +17,6 @@ from typing import Any
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation.evaluate import evaluate_class
-from eugenie_cli.evaluation.labels import read_labels
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.paired_study import PairStudy
 from eugenie_cli.evaluation.promotion_gate import Verdict, candidate_of, judge, judge_alone
@@ -25,6 +24,7 @@ from eugenie_cli.evaluation.request import report_of
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import promotion
 from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.labels import read_labels
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store

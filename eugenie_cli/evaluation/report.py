@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from eugenie_cli.detection.metrics import RootCauseMetrics
-from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.evaluation.performance import Performance, Quiet
 from eugenie_cli.evaluation.recommendation import how_to_take
+from eugenie_cli.site.labels import Labels
 from eugenie_cli.site.schema import Fleet
 
 COLUMNS = (

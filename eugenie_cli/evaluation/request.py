@@ -13,7 +13,6 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation.backtest import alarm_rule
 from eugenie_cli.evaluation.evaluate import Evaluation, evaluate_class
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
-from eugenie_cli.evaluation.labels import read_labels
 from eugenie_cli.evaluation.mlflow_metrics import track
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.page.render import write_page
@@ -21,6 +20,7 @@ from eugenie_cli.evaluation.paired_study import PairStudy
 from eugenie_cli.evaluation.provenance import provenance
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
+from eugenie_cli.site.labels import read_labels
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training.open_class import OpenClass, open_class
 from eugenie_cli.training.result import FailedClass

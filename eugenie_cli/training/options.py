@@ -15,6 +15,8 @@ class TrainingOptions:
     """Train even if a version of the same data, settings and code exists."""
     from_champion: bool = False
     """Warm start: begin with the champion's network."""
+    accept_alarms: bool = False
+    """Learn rows in which the champion was in alarm, too: they are normal operation."""
 
 
 NO_OPTIONS = TrainingOptions()

@@ -9,7 +9,16 @@ from eugenie_cli.locks import exclusive
 from eugenie_cli.progress import Progress
 from eugenie_cli.site import effective
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training import alarm_outlook, datasets, load_rows, spool, stale_runs, sync, tracking
+from eugenie_cli.training import (
+    alarm_outlook,
+    datasets,
+    doubtful_rows,
+    load_rows,
+    spool,
+    stale_runs,
+    sync,
+    tracking,
+)
 from eugenie_cli.training import fingerprint as fingerprints
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
@@ -42,6 +51,7 @@ def train_class(
 
     An existing version of the same recipe (data, settings, code) is kept, unless `options.force`. A run that fails or
     is killed registers nothing; a killed one leaves the state of its fit, from which the next training run resumes.
+    Labelled faults and standing alarms of the champion are left out and named (`doubtful_rows`).
 
     Raises EugenieError for an unknown class, too little normal history, contradictory settings, or a tracking server
     that denies access; REFUSED with `options.from_champion` when the champion's network has another shape. An
@@ -54,7 +64,8 @@ def train_class(
     folder = opened.workspace.training
     with exclusive(folder / f"{class_name}.lock"):
         arrays = MmapArrays(folder)
-        grids = load_rows.normal_grids(opened.fleet, opened.history, arrays, progress)
+        fleet = doubtful_rows.leave_out(site, opened, progress, accept_alarms=options.accept_alarms)
+        grids = load_rows.normal_grids(fleet, opened.history, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
         recipe = fingerprints.recipe(equipment, fingerprint, options.epochs, ancestor.run_id if ancestor else None)

@@ -23,13 +23,13 @@ from eugenie_cli.detection.scoring import ScoringModule
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.flink_job.version_delays import VersionDelays
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.serving import export, model_info, publish
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.importing import import_sources

@@ -22,8 +22,8 @@ from eugenie_cli.training.registry import Registry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-# the sample detector is in alarm for four fifths of the quiet rows
-GATE = "\n    promotion: {labels: %s, most_alarm_time: 1}\nassets:"
+# the sample detector is in alarm for four fifths of the quiet rows, and from before the fault
+GATE = "\n    promotion: {labels: %s, most_alarm_time: 1, early: 10m}\nassets:"
 
 
 def register(site: Site, deafness: float, learnt: tuple[str, str] | None = None) -> int:

@@ -11,12 +11,12 @@ import pytest
 from eugenie_cli.detection import reference
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.serving import export
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.site.load import load_site
 from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry

@@ -11,10 +11,10 @@ from eugenie_cli.evaluation.comparison import Candidate, Comparison
 from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.paired_study import PairStudy
 from eugenie_cli.evaluation.performance import judge, summarise
 from eugenie_cli.evaluation.provenance import AssetThreshold, Provenance, Unknown
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.site.schema import Site
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z

@@ -248,7 +248,7 @@ def test_the_export_is_imported_to_the_last_reading(site):
 
 
 def test_the_labels_are_read(site, tmp_path):
-    from eugenie_cli.evaluation.labels import read_labels
+    from eugenie_cli.site.labels import read_labels
 
     labels = next(block for block in blocks(README, "csv") if block.startswith("asset,"))
     (tmp_path / "faults.csv").write_text(labels, encoding="utf-8")

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.detection import asd, dataset, skab, table, tep
 from benchmarks.detection.detector_runs import _judged
-from eugenie_cli.evaluation.labels import Label
 from eugenie_cli.history.grid import Grid
+from eugenie_cli.site.labels import Label
 from eugenie_cli.site.schema import EquipmentClass
 
 DATA = Path(__file__).parents[3] / os.environ.get("EUGENIE_DATA", "../shared/data")

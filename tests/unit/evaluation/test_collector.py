@@ -18,10 +18,10 @@ from eugenie_cli.evaluation.coverage import coverage_of, spans, watched
 from eugenie_cli.evaluation.daily_counts import day_counts
 from eugenie_cli.evaluation.downsampling import trace
 from eugenie_cli.evaluation.evaluate import evaluate_class
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.timeline import TimelineSum
 from eugenie_cli.evaluation.top_k import TopK
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.training.open_class import open_class
 
 LABELS = Labels((

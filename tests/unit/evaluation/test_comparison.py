@@ -14,9 +14,9 @@ from eugenie_cli.console import Console
 from eugenie_cli.detection.metrics import Interval, Raised
 from eugenie_cli.evaluation.comparison import METHOD, Comparison
 from eugenie_cli.evaluation.evaluate import evaluate_class
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.performance import Judgement, summarise
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.training.open_class import open_class
 
 LABELS = Labels((Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),))

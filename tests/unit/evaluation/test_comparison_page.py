@@ -14,11 +14,11 @@ from eugenie_cli.evaluation.collector import Collector
 from eugenie_cli.evaluation.comparison_table import comparison_rows
 from eugenie_cli.evaluation.downsampling import score_on
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.page.comparison import versus
 from eugenie_cli.evaluation.page.render import render
 from eugenie_cli.evaluation.page.summary import summary
 from eugenie_cli.evaluation.promotion_gate import judge
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.site.promotion import PromotionGate
 
 NAMES = [f"p-{number}" for number in range(9)]

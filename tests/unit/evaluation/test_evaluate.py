@@ -20,13 +20,13 @@ from eugenie_cli.evaluation import backtest as backtests
 from eugenie_cli.evaluation import graph
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.recommendation import how_to_take
 from eugenie_cli.evaluation.request import EvaluationRequest, evaluate_site
 from eugenie_cli.evaluation.training_rows import TrainingRows, learnt_by, leaves_something
 from eugenie_cli.history import grid
 from eugenie_cli.history.site_history import open_history
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
 from eugenie_cli.training.result import FailedClass

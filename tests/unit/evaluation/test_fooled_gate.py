@@ -16,13 +16,13 @@ from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.judged_rows import quiet_rows
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.paired_study import PairStudy
 from eugenie_cli.evaluation.performance import judge as judge_asset
 from eugenie_cli.evaluation.performance import summarise
 from eugenie_cli.evaluation.promotion_gate import Verdict, candidate_of, judge, judge_alone
 from eugenie_cli.evaluation.provenance import Unknown
 from eugenie_cli.evaluation.training_rows import TrainingRowCount
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.schema import Site
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.evaluation.labels import Label, read_labels
+from eugenie_cli.site.labels import Label, read_labels
 from eugenie_cli.site.schema import Site
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
