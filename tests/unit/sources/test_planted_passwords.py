@@ -1,7 +1,7 @@
 """The passwords of every type of source, planted in each place that can hold one, with servers that send them back.
 
 No command may show one or leave one behind, with or without `--debug`: not in its output, a traceback, the history, the
-store of the bridge or a log.
+store of the bridge, a log, or the process list.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ import json
 import re
 import socket
 import struct
+import subprocess
+import sys
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 import yaml
@@ -110,6 +114,27 @@ def mqtt(connection):
     connection.sendall(b"\x20" + bytes([2 + len(properties)]) + b"\x00\x87" + properties)
 
 
+def kafka(connection):
+    """A broker that refuses a login by SASL/PLAIN, and says with what (protocol: ApiVersions, SaslHandshake v1,
+    SaslAuthenticate v0).
+    """
+    versions = ((3, 0, 4), (17, 1, 1), (18, 0, 3), (36, 0, 0))
+    while len(prefix := connection.recv(4, socket.MSG_WAITALL)) == 4:
+        request = connection.recv(struct.unpack("!i", prefix)[0], socket.MSG_WAITALL)
+        key, version, correlation, client = struct.unpack("!hhih", request[:10])
+        body = request[10 + max(client, 0) :]
+        if key == 18:
+            entries = b"".join(struct.pack("!hhh", *of) + b"\0" * (version >= 3) for of in versions)
+            count = bytes([len(versions) + 1]) if version >= 3 else struct.pack("!i", len(versions))
+            answer = struct.pack("!h", 0) + count + entries + struct.pack("!i", 0) + b"\0" * (version >= 3)
+        elif key == 17:
+            answer = struct.pack("!hi", 0, 1) + struct.pack("!h", 5) + b"PLAIN"
+        else:
+            said = b"the password " + body[4:].split(b"\0")[-1] + b" is wrong"
+            answer = struct.pack("!hh", 58, len(said)) + said + struct.pack("!i", 0)
+        connection.sendall(struct.pack("!ii", 4 + len(answer), correlation) + answer)
+
+
 def sql(url, **more):
     readings = {"ts": {"path": "ts", "unit": "ms"}, "asset": {"path": "a"}, "sensor": {"path": "s"}}
     return {"type": "sql", "url": url, "table": "log", "start": "1d", "readings": readings, **more}
@@ -135,6 +160,8 @@ SOURCES = {
     "influxdb 3": (None, {**INFLUX, "version": 3, "token": "{word}", "url": "http://127.0.0.1:1"}),
     "pi": (Echo, {**PI, **LOGIN, "url": "http://127.0.0.1:{port}/piwebapi"}),
     "pi, refused": (Refusing, {**PI, **LOGIN, "url": "http://127.0.0.1:{port}/piwebapi"}),
+    "kafka": (kafka, {"type": "kafka", "topic": "plant.readings"}),
+    "kafka, dead letters": (kafka, {"type": "kafka", "dead_letters": True}),
     "opcua": (None, {**OPCUA, "endpoint": "opc.tcp://127.0.0.1:1", "user": {"name": "u", "password": "{word}"}}),
     "opcua in the endpoint": (None, {**OPCUA, "endpoint": "opc.tcp://u:{url}@127.0.0.1:1"}),
     "mqtt": (mqtt, {"type": "mqtt", "url": "mqtt://127.0.0.1:{port}", "topics": ["plant/{{tag}}"], **LOGIN}),
@@ -148,6 +175,8 @@ def planted(tmp_path, monkeypatch):
     monkeypatch.delenv("EUGENIE_DEBUG", raising=False)
     monkeypatch.setattr("eugenie_cli.sources.windows.pace.FIRST_PAUSE_S", 0.0)
     monkeypatch.setattr("eugenie_cli.bridge.running.DRAIN_S", 0.0)
+    for module in ("client", "consume", "topics"):
+        monkeypatch.setattr(f"eugenie_cli.broker.{module}.ANSWER_S", 1.0)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "planted").write_text(WORD)
     monkeypatch.chdir(tmp_path)
@@ -172,7 +201,7 @@ def site_file(folder, source, word, port):
         "sources": [{"name": "s", **filled(source)}],
         "classes": {"pump": {"sensors": [{"name": "flow"}], "step": "1s", "max_gap": "5s"}},
         "assets": {"p1": {"class": "pump", "tags": {"flow": "ns=2;s=FT-2" if source["type"] == "opcua" else "FT-2"}}},
-        "kafka": {"bootstrap": "127.0.0.1:1", "security": security},
+        "kafka": {"bootstrap": f"127.0.0.1:{port if source['type'] == 'kafka' else 1}", "security": security},
     }
     file = folder / "sec.yaml"
     file.write_text(yaml.safe_dump(document))
@@ -194,7 +223,7 @@ def test_no_command_shows_or_keeps_the_password_of_a_source(planted, capfd, monk
         port = 1
         if answer is not None:
             port = running.enter_context(http_server(answer) if isinstance(answer, type) else tcp(answer))
-        is_in_url = "{word}" not in json.dumps(source)
+        is_in_url = "{word}" not in json.dumps(source) and source["type"] != "kafka"
         masked = False
         for place, word in list(PLACES.items())[: 1 if is_in_url else None]:
             file = site_file(planted, source, word, port)
@@ -219,3 +248,79 @@ def test_an_import_that_succeeds_keeps_no_password(planted, capfd, monkeypatch):
         output = run(capfd, monkeypatch, file, "import")
     assert "9" in output and shows(output) == []
     assert left_behind(planted) == {}
+
+
+LISTED_S = 1.5
+"""How long a server keeps an import waiting, while the process list is read."""
+WAITING = {
+    name: SOURCES[name] for name in ("postgresql", "postgresql in the url", "ignition", "influxdb", "pi", "kafka")
+}
+
+
+def processes_of(root: int) -> dict[int, bytes]:
+    """The command line and the environment of a process and of all that it started, by process id."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        parents[int(entry.name)] = int(fields[1])
+    own = {root}
+    while more := {pid for pid, parent in parents.items() if parent in own} - own:
+        own |= more
+    found = {}
+    for pid in own:
+        try:
+            texts = [(Path("/proc") / str(pid) / name).read_bytes() for name in ("cmdline", "environ")]
+        except OSError:
+            continue
+        found[pid] = b"\0".join(texts)
+    return found
+
+
+@contextmanager
+def slow(answer):
+    """The server of a source, which answers late. Gives its port."""
+    if isinstance(answer, type):
+
+        class Slow(answer):
+            def do_GET(self):
+                time.sleep(LISTED_S)
+                super().do_GET()
+
+            do_POST = do_GET
+
+        with http_server(Slow) as port:
+            yield port
+        return
+
+    def late(connection):
+        time.sleep(LISTED_S)
+        answer(connection)
+
+    with tcp(late) as port:
+        yield port
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_the_process_list_shows_no_password_of_a_source(planted, monkeypatch, name):
+    """Of an import and of every process that it starts, for as long as it runs."""
+    monkeypatch.delenv("PLANTED")
+    answer, source = WAITING[name]
+    with slow(answer) as port:
+        is_in_url = "{word}" not in json.dumps(source) and source["type"] != "kafka"
+        file = site_file(planted, source, PLACES["inline" if is_in_url else "file"], port)
+        command = [str(Path(sys.executable).with_name("eugenie")), "import", "--site", str(file)]
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=planted)
+        listed: dict[int, bytes] = {}
+        rounds = 0
+        while running.poll() is None:
+            for pid, text in processes_of(running.pid).items():
+                listed[pid] = listed.get(pid, b"") + text
+            rounds += 1
+            time.sleep(0.05)
+        output = running.communicate()[0].decode()
+    assert b"import" in listed[running.pid] and rounds > LISTED_S / 0.1, output
+    assert {pid: CANARY.findall(text) for pid, text in listed.items() if CANARY.search(text)} == {}
+    assert "nothing could be imported" in output and shows(output) == []
