@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -90,19 +90,27 @@ def _iso(ts: int) -> str:
 
 
 @contextmanager
-def serving(archive: Archive) -> Iterator[str]:
-    """The address of the API."""
+def serving(
+    archive: Archive, admits: Callable[[str], bool] | None = None, challenge: str = "Basic", host: str = "127.0.0.1"
+) -> Iterator[str]:
+    """The address of the API. `admits`: whether the value of a header `Authorization` logs in; default: with the
+    archive's user name and password. `challenge`: what is asked for otherwise.
+    """
+    expected = f"Basic {base64.b64encode(archive.login.encode()).decode()}"
+    is_in = admits or (lambda given: given == expected)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             split = urlsplit(self.path)
-            expected = f"Basic {base64.b64encode(archive.login.encode()).decode()}"
-            if self.headers.get("Authorization") != expected:
+            denied = not is_in(self.headers.get("Authorization", ""))
+            if denied:
                 status, answer = 401, {"Message": "Authorization has been denied for this request."}
             else:
                 status, answer = archive.answer(split.path, parse_qs(split.query))
             body = json.dumps(answer).encode()
             self.send_response(status)
+            if denied:
+                self.send_header("WWW-Authenticate", challenge)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -111,4 +119,4 @@ def serving(archive: Archive) -> Iterator[str]:
             pass
 
     with http_server(Handler) as port:
-        yield f"http://127.0.0.1:{port}/piwebapi"
+        yield f"http://{host}:{port}/piwebapi"

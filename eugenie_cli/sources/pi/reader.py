@@ -20,6 +20,7 @@ from eugenie_cli.site.secrets import reveal
 from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
 from eugenie_cli.sources.interface import Tally, router_of
 from eugenie_cli.sources.pi.browse import browse_points
+from eugenie_cli.sources.pi.kerberos import kerberos_login, refusal
 from eugenie_cli.sources.pi.settings import PiSettings
 from eugenie_cli.sources.pi.values import records
 from eugenie_cli.sources.records.reader import RecordReader
@@ -35,7 +36,7 @@ SHOWN = 5
 
 
 class PiReader:
-    """A `WindowReader`. Kerberos needs the package requests-gssapi."""
+    """A `WindowReader`."""
 
     def __init__(self, source: PiSettings, site: Site) -> None:
         self._source, self._site = source, site
@@ -45,7 +46,10 @@ class PiReader:
         self._mapping = source.readings.model_dump(mode="json")
         self._instants = Instants(*TimeRule.of(self._mapping["ts"], site.timezone))
         ca = None if source.ca is None else str(site.resolve(source.ca))
-        self._http = HttpSource(source.url, self._where, self._login(), ca)
+        if source.username is not None and source.password is not None:
+            self._http = HttpSource(source.url, self._where, (source.username, reveal(source.password)), ca)
+        else:
+            self._http = HttpSource(source.url, self._where, kerberos_login(self._where), ca, refusal)
         self._tags = _tags(source, site)
         self._points: dict[str, str] = {}
         """Web id -> tag."""
@@ -95,18 +99,6 @@ class PiReader:
 
     def close(self) -> None:
         self._http.close()
-
-    def _login(self) -> Any:
-        if self._source.username is not None and self._source.password is not None:
-            return self._source.username, reveal(self._source.password)
-        try:
-            from requests_gssapi import HTTPSPNEGOAuth
-        except ImportError as error:
-            raise EugenieError(
-                f"{self._where} has no `username`, so it needs Kerberos: {error}",
-                "pip install requests-gssapi, or set `username` and `password` of the source",
-            ) from error
-        return HTTPSPNEGOAuth()
 
     def _look(self, pace: Pace) -> None:
         """Find the web ids of the points. Raises SourceDownError if the archive lacks one and `missing` is refuse."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -22,15 +22,23 @@ SHOWN = 300
 
 
 class HttpSource:
-    """A server at `url`. `where`: the source, as errors name it; `ca`: a PEM file, None for the system's authorities.
+    """A server at `url`. `where`: the source, as errors name it; `ca`: a PEM file, None for the system's authorities;
+    `refusal`: the server's challenge -> what it refuses, and what to do, of a login that is not by user or token.
 
     The proxy settings of the environment are not used: a plant's web proxy does not reach its servers.
     """
 
-    def __init__(self, url: str, where: str, auth: Any = None, ca: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        where: str,
+        auth: Any = None,
+        ca: str | None = None,
+        refusal: Callable[[str], tuple[str, str]] | None = None,
+    ) -> None:
         import requests
 
-        self.url, self._where = url.rstrip("/"), where
+        self.url, self._where, self._refusal = url.rstrip("/"), where, refusal
         self.named = f"{where}: {self.url}"
         """The source and its server, as errors begin."""
         if password := urlsplit(url).password:
@@ -79,6 +87,9 @@ class HttpSource:
 
     def _check(self, response: requests.Response) -> None:
         status = response.status_code
+        if status == 401 and self._refusal is not None:
+            what, advice = self._refusal(response.headers.get("WWW-Authenticate", ""))
+            raise SourceDownError(f"{self.named} {what} (HTTP {status})", advice, ExitCode.REFUSED)
         if status in (401, 403):
             what = "refuses the user name, password or token" if status == 401 else "does not let this user read"
             raise SourceDownError(

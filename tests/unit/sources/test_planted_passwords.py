@@ -252,9 +252,7 @@ def test_an_import_that_succeeds_keeps_no_password(planted, capfd, monkeypatch):
 
 LISTED_S = 1.5
 """How long a server keeps an import waiting, while the process list is read."""
-WAITING = {
-    name: SOURCES[name] for name in ("postgresql", "postgresql in the url", "ignition", "influxdb", "pi", "kafka")
-}
+WAITING = {name: SOURCES[name] for name in ("postgresql in the url", "pi", "kafka")}
 
 
 def processes_of(root: int) -> dict[int, bytes]:
