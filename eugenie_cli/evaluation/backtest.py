@@ -47,6 +47,8 @@ class Backtest:
     """Events of the episode machine, with every anomaly closed."""
     anomalies: tuple[dict[str, Any], ...]
     """The events as the records that the stream writes."""
+    window: int = 0
+    """Rows that the version looks back over."""
     known: bool = True
     """Whether the version knows the asset; otherwise no row has a score."""
     problem: EugenieError | None = None
@@ -134,6 +136,7 @@ def _of_asset(
             anomaly_record(fleet.site_name, asset, fleet.name, sensors, event, fleet.name) for event in events
         ),
         rule=rule,
+        window=graph.info.window,
         known=asset in graph.info.assets,
         lead=grid.rows[: keep.start],
     )
@@ -153,6 +156,7 @@ def _unreadable(fleet: Fleet, asset: str, graph: Graph, problem: EugenieError) -
         expected=rows,
         events=(),
         anomalies=(),
+        window=graph.info.window,
         known=asset in graph.info.assets,
         problem=problem,
     )

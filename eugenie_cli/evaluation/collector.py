@@ -117,7 +117,8 @@ class Collector:
         for alarm in raised:
             self._alarm(watched_asset, alarm, alarm in false)
         count = int(np.count_nonzero(judged))
-        quiet = quiet_rows(self._fleet, backtest.asset, backtest.edges, self._labels)
+        window = max(backtest.window, 0 if beside is None else beside.window)
+        quiet = quiet_rows(self._fleet, backtest.asset, backtest.edges, self._labels, window)
         self._assets.append(
             AssetFinding(
                 asset=backtest.asset,

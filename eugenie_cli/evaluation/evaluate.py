@@ -148,7 +148,7 @@ def evaluate_class(
                 watch.add(scored, judged, scored_beside)
             if options.with_baselines:
                 detectors = detectors or _fit_baselines(fleet, opened.history, progress)
-            for name, judgement in _judge_asset(fleet, scored, labels, judged, detectors):
+            for name, judgement in _judge_asset(fleet, scored, labels, judged, detectors, scored_beside):
                 judgements[name].append(judgement)
             if beside is not None:
                 beside.add(scored, judged, judgements[MODEL][-1])
@@ -209,7 +209,7 @@ class _Beside:
     def add(self, first: Backtest, judged: Bools, judgement: Judgement) -> None:
         """Judge the asset that was scored last on the first version's judged rows."""
         assert self._last is not None  # noqa: S101 - for the type checker
-        ((_, own_judgement),) = _judge_asset(self._fleet, self._last, self._labels, judged, {})
+        ((_, own_judgement),) = _judge_asset(self._fleet, self._last, self._labels, judged, {}, first)
         self._judgements.append(own_judgement)
         self._comparison.add(first.edges[judged], judgement, own_judgement)
 
@@ -249,9 +249,11 @@ def _judge_asset(
     labels: Labels | None,
     judged: Bools,
     detectors: Mapping[str, Detector],
+    beside: Backtest | None,
 ) -> Sequence[tuple[str, Judgement]]:
     equipment = fleet.equipment
-    quiet = quiet_rows(fleet, scored.asset, scored.edges, labels)
+    window = max(scored.window, 0 if beside is None else beside.window)
+    quiet = quiet_rows(fleet, scored.asset, scored.edges, labels, window)
     labels_of_asset = labels.of([scored.asset]) if labels is not None else ()
 
     def against_labels(score: Any, contribution: Any, events: Any) -> Judgement:

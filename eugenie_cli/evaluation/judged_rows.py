@@ -34,13 +34,14 @@ def judged_rows(asset: Asset, backtest: Backtest) -> Bools:
     return ~np.isnan(backtest.rows).all(axis=1) & ~in_normal_periods(asset, backtest.edges)
 
 
-def quiet_rows(fleet: Fleet, asset: str, edges: Ints, labels: Labels | None) -> Bools:
+def quiet_rows(fleet: Fleet, asset: str, edges: Ints, labels: Labels | None, window: int) -> Bools:
     """bool [T]: edges at which nothing is known to be wrong: no labelled fault, no exclusion of the site file.
 
-    The time after a fault in which a detector still looks back on it (a window and the alarm's off-delay) is not quiet.
+    The time after a fault in which a detector still looks back on it (its window, in rows, and the alarm's off-delay)
+    is not quiet. Of two versions, the longer window counts for both, so that they are judged on the same rows.
     """
     equipment = fleet.equipment
-    after = (equipment.model.window + equipment.alarm.longest_off_delay) * equipment.step
+    after = (window + equipment.alarm.longest_off_delay) * equipment.step
     quiet = np.ones(len(edges), bool)
     for label in labels.of([asset]) if labels is not None else ():
         quiet &= (edges < label.start) | (edges >= label.end + after)

@@ -52,7 +52,7 @@ def backtest_of(name: str, number: int, rows: int, version: int = 7) -> Backtest
     edges = START + STEP * np.arange(rows)
     events = replay(AlarmRule(5, 5, 0, 60_000), edges, score, contribution, values=values)
     expected = np.full(values.shape, 10.0, np.float32)
-    return Backtest(name, version, "run", edges, values, score, contribution, expected, tuple(events), ())
+    return Backtest(name, version, "run", edges, values, score, contribution, expected, tuple(events), (), window=120)
 
 
 def report_of(

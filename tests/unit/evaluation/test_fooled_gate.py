@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from eugenie_cli.site.schema import Site
 
 START, STEP, ROWS = 1_767_225_600_000, 60_000, 4_320  # three days of minutes
 FAULT = slice(1_500, 1_860)
+OFF_DELAY = 5
 ASSETS = tuple(f"p-{number}" for number in range(6))
 SITE = Site.model_validate({
     "site": "plant",
@@ -109,7 +110,9 @@ def backtest_of(name: str, version: int, score: np.ndarray) -> Backtest:
     edges = START + STEP * np.arange(ROWS)
     contribution = np.ones((ROWS, 1), np.float32)
     events = replay(AlarmRule(5, 5, 0, 10 * STEP), edges, score, contribution, values=values)
-    return Backtest(name, version, f"run-{version}", edges, values, score, contribution, values, tuple(events), ())
+    return Backtest(
+        name, version, f"run-{version}", edges, values, score, contribution, values, tuple(events), (), window=60
+    )
 
 
 def judged(
@@ -126,7 +129,7 @@ def judged(
         study.add(pair[0], all_rows, pair[1])
         for index, backtest in enumerate(pair):
             own = labels.of([name]) if labels is not None else ()
-            quiet = quiet_rows(SITE.fleet("pump"), name, backtest.edges, labels)
+            quiet = quiet_rows(SITE.fleet("pump"), name, backtest.edges, labels, 60)
             judgements[index].append(judge_asset(
                 name, backtest.edges, backtest.score, backtest.contribution, backtest.events,
                 judged=all_rows, labels=own, sensors=("flow",), quiet=quiet,
@@ -183,6 +186,23 @@ def test_a_champion_that_is_no_better_does_not_make_it_good():
     for value, words in ((np.nan, "no judged row has a score"), (2.0, "at most 50% is allowed"), (0.01, "insensitive")):
         verdict = judged(changed(everywhere(value)), changed(everywhere(value)), Labels(())).verdict()
         assert any(words in reason for reason in verdict.against)
+
+
+def test_rows_are_quiet_again_when_the_longer_of_two_windows_has_passed_the_fault():
+    edges = START + STEP * np.arange(ROWS)
+    for window in (1, 60, 200):
+        noisy = ~quiet_rows(SITE.fleet("pump"), ASSETS[0], edges, LABELS, window)
+        assert np.flatnonzero(noisy)[[0, -1]].tolist() == [FAULT.start, FAULT.stop + window + OFF_DELAY - 1]
+    fleet, all_rows = SITE.fleet("pump"), np.ones(ROWS, bool)
+    short, long = (
+        replace(backtest_of(ASSETS[0], version, sound(version)[ASSETS[0]]), window=window)
+        for version, window in ((1, 30), (2, 200))
+    )
+    study = PairStudy(fleet, LABELS)
+    study.add(short, all_rows, long)
+    findings = (study.findings(), study.candidate())
+    assert len({found.assets[0].quiet.rows for found in findings if found is not None}) == 1
+    assert findings[0].assets[0].quiet.rows == ROWS - 360 - 200 - OFF_DELAY
 
 
 def test_a_first_find_may_leave_an_alarm_on_for_a_window_after_the_fault():
