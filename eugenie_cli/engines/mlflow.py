@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from eugenie_cli.engines import health
+from eugenie_cli.engines import health, store_location
 from eugenie_cli.engines.launcher import Engine, log_file, run_file
 from eugenie_cli.engines.ports import LOOPBACK
 from eugenie_cli.engines.process import Process, minimal_env, start_detached
@@ -81,8 +81,9 @@ def _launch(workspace: Workspace, address: str) -> Process:
 
 
 def main(store: str, arguments: list[str]) -> None:
-    """Creates the store if needed, and becomes the server."""
+    """Creates the store if needed, adapts one that was copied or moved, and becomes the server."""
     with exclusive(lock_of(Path(store))):
+        store_location.settle(Path(store))
         if not Path(store).exists():
             from mlflow import MlflowClient
 

@@ -117,10 +117,10 @@ def start_detached(
 
 
 def identify(run_file: Path) -> Process | None:
-    """The run file's process while it is alive; None without a run file, or when the process ended, even if its pid was
-    reused."""
+    """The run file's process while it is alive; None without a run file, when the process ended, even if its pid was
+    reused, and when the run file is a copy in a copied workspace, whose original still has the process."""
     recorded = read_run_file(run_file)
-    return recorded if recorded is not None and _alive(recorded) is not None else None
+    return recorded if recorded is not None and _alive(recorded, run_file) is not None else None
 
 
 def read_run_file(run_file: Path) -> Process | None:
@@ -144,7 +144,7 @@ def stop(run_file: Path, grace_s: float = STOP_GRACE_S) -> bool:
     hangs in the kernel).
     """
     recorded = read_run_file(run_file)
-    leader = _alive(recorded) if recorded is not None else None
+    leader = _alive(recorded, run_file) if recorded is not None else None
     leaders = [leader] if leader is not None else []
     survivors = _end(leaders, grace_s)
     # children after the leader: an engine would take the earlier death of a worker for a crash, and replace it
@@ -178,16 +178,30 @@ def tail(log: Path, lines: int = 15) -> str:
         return ""
 
 
-def _alive(recorded: Process) -> psutil.Process | None:
+def _alive(recorded: Process, run_file: Path) -> psutil.Process | None:
     child = _children.get(recorded.pid)
     if child is not None and child.poll() is not None:
         del _children[recorded.pid]
     try:
         process = psutil.Process(recorded.pid)
         same = abs(process.create_time() - recorded.create_time) <= _CLOCK_TOLERANCE_S
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        if not same or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return None if _belongs_elsewhere(process, run_file) else process
     except psutil.Error:
         return None
+
+
+def _belongs_elsewhere(process: psutil.Process, run_file: Path) -> bool:
+    """Whether the process was started with another run file, which still exists: this one is a copy."""
+    try:
+        started_with = process.environ().get(MARKER)
+    except (psutil.AccessDenied, OSError):
+        return False
+    if started_with is None or started_with == str(run_file.absolute()):
+        return False
+    original = Path(started_with)
+    return original.exists() and not original.samefile(run_file)
 
 
 def _family(run_file: Path) -> list[psutil.Process]:

@@ -177,6 +177,7 @@ def _launch(site: HasServing, workspace: Workspace, progress: Progress) -> proce
     if host not in ("localhost", "::1", "[::1]") and not host.startswith("127."):
         _warn(site, progress)
     workspace.models.mkdir(parents=True, exist_ok=True)
+    release_config.settle(site)
     socket = _place(workspace, progress)
     scheme = "http" if site.serving.tls is None else "https"
     return process.start_detached(

@@ -136,8 +136,26 @@ def fetch(site: HasServing, progress: Progress = SILENT) -> None:
     _write_here(site, models)
 
 
+def settle(site: HasServing) -> None:
+    """Correct the folders that `models.config` names, in a workspace that was copied or moved.
+
+    A file that cannot be read is left alone: `unserved` reports it.
+    """
+    try:
+        models = read(site)
+    except EugenieError:
+        return
+    root = _root(site)
+    if any(model.base_path != f"{root}/{name}" for name, model in models.items()):
+        _write_here(site, models)
+
+
+def _root(site: HasServing) -> str:
+    return str(workspace_of(site).models.absolute())
+
+
 def _write_here(site: HasServing, models: Mapping[str, ReleasedModel]) -> None:
-    text = _text(models, str(workspace_of(site).models.absolute()))
+    text = _text(models, _root(site))
     write_atomically(file_of(site), text, mode=0o644)  # a model server may run as another user
 
 

@@ -155,3 +155,19 @@ def test_the_tail_of_a_log_is_its_last_lines(tmp_path):
     log.write_text("".join(f"line {number}\n" for number in range(100)))
     assert process.tail(log, 2) == "line 98\nline 99"
     assert process.tail(tmp_path / "none") == ""
+
+
+def test_a_copied_run_file_is_not_obeyed_and_a_moved_one_is(run_file, tmp_path):
+    """In a copied workspace, `eugenie down` stopped the engines of the original."""
+    started = start(run_file)
+    copy = tmp_path / "copy" / "engine.json"
+    copy.parent.mkdir()
+    copy.write_bytes(run_file.read_bytes())
+    assert process.identify(copy) is None
+    assert not process.stop(copy, grace_s=1)
+    assert process.identify(run_file) == started
+    moved = tmp_path / "moved.json"
+    run_file.rename(moved)
+    assert process.identify(moved) == started
+    assert process.stop(moved, grace_s=1)
+    assert process.identify(moved) is None
