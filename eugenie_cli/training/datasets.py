@@ -171,9 +171,9 @@ def window_ends(rows: Floats, part: Ints, ending: int, window: int) -> Iterator[
 
 
 def fingerprint(grids: Sequence[NormalGrid]) -> str:
-    """SHA-256 of the normal rows, their times and assets: equal data give equal fingerprints."""
+    """SHA-256 of the normal rows, their times and assets, in whatever order: equal data give equal fingerprints."""
     digest = hashlib.sha256()
-    for grid in grids:
+    for grid in sorted(grids, key=lambda grid: grid.asset):
         digest.update(grid.asset.encode())
         for array in (grid.edges, grid.rows, grid.part):
             for block in blocks(len(array)):

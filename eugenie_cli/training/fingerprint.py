@@ -7,6 +7,7 @@ import json
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import eugenie_cli
 from eugenie_cli.site.schema import EquipmentClass
@@ -22,14 +23,22 @@ MODULES = (
 )  # fmt: skip
 
 
-def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = None, before: str | None = None) -> str:
-    """SHA-256 of the data's fingerprint, the class as the site file describes it, and the code of the model.
+# What a class's description says about something else than its model. Units are labels, limits change the rows, which
+# have a fingerprint of their own, and delays change what is made of scores. A new setting counts unless it is listed.
+_NO_PART: Any = {
+    "sensors": {"__all__": {"unit", "low", "high"}},
+    "alarm": {"on_delay", "off_delay", "cooldown", "silence"},
+    "promotion": True,
+}
 
-    `before`: the run whose network a warm start begins with. The class's promotion settings are left out, because
-    they do not change a model.
+
+def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = None, before: str | None = None) -> str:
+    """SHA-256 of the data's fingerprint, of the settings that a model depends on, and of the code of the model.
+
+    `before`: the run whose network a warm start begins with.
     """
-    settings = equipment.model_dump(mode="json", exclude={"promotion"})
-    if epochs is not None:
+    settings = equipment.model_dump(mode="json", exclude=_NO_PART)
+    if epochs is not None and "epochs" in settings["model"]:
         settings["model"]["epochs"] = epochs
     text = json.dumps([fingerprint, settings, _code(), *([before] if before else [])], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
