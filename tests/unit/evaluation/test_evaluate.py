@@ -13,11 +13,11 @@ from support.scored_plant import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP, WIN
 
 from eugenie_cli.commands.evaluate import _show
 from eugenie_cli.console import Console
+from eugenie_cli.detection import segments
 from eugenie_cli.detection.baselines import BASELINES
 from eugenie_cli.episodes.records import anomaly_id, iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation import backtest as backtests
-from eugenie_cli.evaluation import graph
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.options import EvaluationOptions
@@ -59,7 +59,7 @@ def of(site, asset="p-1", **options):
 @pytest.mark.slow
 @pytest.mark.parametrize("segment", [1, 7, 333, 4096])
 def test_scores_are_those_of_each_window_alone_wherever_segments_are_cut(plant, monkeypatch, segment):
-    monkeypatch.setattr(graph, "SEGMENT_ROWS", segment)
+    monkeypatch.setattr(segments, "SEGMENT_ROWS", segment)
     scored = of(plant, start_ms=START + 480 * STEP, end_ms=START + 800 * STEP)
     assert scored.score == pytest.approx(by_hand("p-1")[480:800], abs=1e-4, nan_ok=True)
 
