@@ -20,7 +20,7 @@ from eugenie_cli.site.field_types import parse_instant, to_ms
 from eugenie_cli.training import run_record
 from eugenie_cli.training.datasets import normal_rows
 from eugenie_cli.training.open_class import OpenClass
-from eugenie_cli.training.registry import CHAMPION
+from eugenie_cli.training.registered_version import CHAMPION
 
 _MOST_NAMED = 5
 

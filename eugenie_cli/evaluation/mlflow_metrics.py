@@ -1,33 +1,49 @@
-"""Logs an evaluation's figures to the MLflow run that trained the model version."""
+"""Logs an evaluation to the MLflow runs that trained the versions: the figures of each, and the report."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.report import performance_json
 from eugenie_cli.progress import Progress
+from eugenie_cli.training.mlflow_store import StoreUnreachableError
 from eugenie_cli.training.registry import Registry
 
 PREFIX = "evaluate"
+FOLDER = "evaluation"
+"""The folder of a run's artifacts that holds its reports."""
 
 
-def track(registry: Registry, evaluation: Evaluation, progress: Progress) -> None:
-    """Log the figures of the model, and of each baseline, as metrics `evaluate.*` of the run.
+def track(registry: Registry, evaluation: Evaluation, page: Path, progress: Progress) -> None:
+    """Log the figures of the version and of each baseline as metrics `evaluate.*` of its run, a candidate's figures to
+    the candidate's run, and the report page to both.
 
     The evaluation does not depend on it: an unreachable store, or one without the run, is only reported.
     """
-    from mlflow.exceptions import MlflowException
+    candidate = evaluation.candidate
+    runs = {evaluation.run_id: metrics(evaluation)}
+    if candidate is not None and candidate.run_id not in runs:
+        runs[candidate.run_id] = dict(_flat(PREFIX, performance_json(candidate.model)))
+    for run_id, figures in runs.items():
+        try:
+            _log(registry, run_id, figures, page)
+        except (EugenieError, OSError) as problem:
+            progress.say(f"not logged to MLflow: {problem}")
+            if isinstance(problem, StoreUnreachableError):
+                return
 
-    from eugenie_cli.training import mlflow_store
 
-    try:
-        for name, value in metrics(evaluation).items():
-            registry.client.log_metric(evaluation.run_id, name, value)
-    except (EugenieError, MlflowException) as error:
-        progress.say(f"not logged to MLflow: {mlflow_store.first_line(error)}")
+def _log(registry: Registry, run_id: str, figures: Mapping[str, float], page: Path) -> None:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    registry.client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in figures.items()])
+    registry.client.log_artifact(run_id, str(page), FOLDER)
 
 
 def metrics(evaluation: Evaluation) -> dict[str, float]:

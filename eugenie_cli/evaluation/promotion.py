@@ -29,7 +29,8 @@ from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store
 from eugenie_cli.training.open_class import OpenClass, open_class
-from eugenie_cli.training.registry import CHAMPION, GATE_TAG, Registry
+from eugenie_cli.training.registered_version import CHAMPION
+from eugenie_cli.training.registry import GATE_TAG, Registry
 
 PASSED, REFUSED, FORCED = "passed", "refused", "forced"
 

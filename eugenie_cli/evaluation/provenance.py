@@ -63,19 +63,18 @@ class Unknown:
 
 def provenance(registry: Registry, class_name: str, version: int) -> Provenance | Unknown:
     """The provenance of a registered version; `Unknown` if the registry or the run's record cannot be read."""
-    from mlflow.exceptions import MlflowException
-
     from eugenie_cli.detection.alarm_budget import QUANTILE
     from eugenie_cli.detection.detectors import registry as detector_types
-    from eugenie_cli.training import alarm_outlook, mlflow_store, run_record
+    from eugenie_cli.training import alarm_outlook, run_record
     from eugenie_cli.training.code_version import COMMIT, EUGENIE
+    from eugenie_cli.training.store_client import first_line
 
     try:
         registered = registry.resolve(class_name, version)
         detector = registry.load(registered)
         run = run_record.of_run(registry.client, registered.run_id)
-    except (EugenieError, MlflowException, OSError) as error:
-        return Unknown(mlflow_store.first_line(error))
+    except (EugenieError, OSError) as error:
+        return Unknown(first_line(error))
     calibration = detector.calibration
     return Provenance(
         run_id=run.run_id,

@@ -81,10 +81,10 @@ def _evaluate(
     opened = open_class(site, name)
     study = PairStudy(opened.fleet, options.labels)
     evaluation = evaluate_class(opened, options, progress, watch=study)
-    track(opened.registry, evaluation, progress)
     report = report_of(opened, evaluation, study)
     page = request.report_to or opened.workspace.reports / name / f"{evaluation.version}.html"
     write_page(report, page)
+    track(opened.registry, evaluation, page, progress)
     progress.say(f"report: {page}")
     return report
 

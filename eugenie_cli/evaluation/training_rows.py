@@ -50,9 +50,8 @@ class TrainingRowCount:
 
 def learnt_by(registry: Registry, class_name: str, version: int | str) -> TrainingRows:
     """The rows used to train a registered version. Never raises for an unreadable record: `unknown` says why."""
-    from mlflow.exceptions import MlflowException
-
-    from eugenie_cli.training import mlflow_store, run_record
+    from eugenie_cli.training import run_record
+    from eugenie_cli.training.store_client import first_line
     from eugenie_cli.training.warm_start import RUN_TAG
 
     spans: dict[str, list[Span]] = {}
@@ -72,8 +71,8 @@ def learnt_by(registry: Registry, class_name: str, version: int | str) -> Traini
             run_id = registry.client.get_run(run_id).data.tags.get(RUN_TAG, "")
             if not run_id:
                 return TrainingRows(spans)
-    except (EugenieError, MlflowException, OSError, ValueError) as problem:
-        return TrainingRows(spans, mlflow_store.first_line(problem))
+    except (EugenieError, OSError) as problem:
+        return TrainingRows(spans, first_line(problem))
     return TrainingRows(spans, f"its warm starts go back over more than {MOST_ANCESTORS} versions")
 
 

@@ -21,7 +21,7 @@ def exported(opened: OpenClass, version: str | int, progress: Progress) -> Path:
     """
     from eugenie_cli.serving.publish import check_same, publish_class
     from eugenie_cli.training.mlflow_store import StoreUnreachableError
-    from eugenie_cli.training.registry import CHAMPION
+    from eugenie_cli.training.registered_version import CHAMPION
 
     number_or_alias = int(version) if str(version).isdecimal() else str(version)
     class_name, workspace = opened.name, opened.workspace

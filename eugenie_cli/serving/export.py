@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import model_store, promotion
+from eugenie_cli.serving import model_store, promotion, release_config
 from eugenie_cli.serving.publish import ExportedModel, publish_class
 from eugenie_cli.site.names import listed
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training.open_class import open_class
-from eugenie_cli.training.registry import CHAMPION
+from eugenie_cli.training.registered_version import CHAMPION
 
 
 def export_classes(
@@ -42,6 +42,13 @@ def export_class(site: Site, class_name: str, version: int | None = None, progre
             f"`eugenie models promote {class_name} {registered.version}`"
         )
         return published
+    before = release_config.read(site).get(class_name)
+    served = before.labels.get(CHAMPION) if before is not None else None
+    if served not in (None, registered.version):
+        progress.say(
+            f"{class_name}: MLflow's champion is version {registered.version}, and version {served} was served; "
+            f"`eugenie models promote {class_name} {served}` returns to it"
+        )
     published = publish_class(opened, registered.version, progress)
     model_store.copy_to_store(site, class_name, published.version, published.path, progress)
     promotion.release(site, class_name, registered.version, progress)

@@ -29,7 +29,7 @@ from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.tfserving.errors import ModelServerError
 from eugenie_cli.tfserving.messages import VersionStatus
 from eugenie_cli.training.open_class import OpenClass, open_class
-from eugenie_cli.training.registry import CHAMPION, RegisteredVersion
+from eugenie_cli.training.registered_version import CHAMPION, RegisteredVersion
 
 LOCK = ".release.lock"
 """Lock file in the models folder: it serializes changes of releases."""

@@ -18,7 +18,8 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import check_samples, checksums, model_info, warm_up
 from eugenie_cli.training import model_card, run_record
 from eugenie_cli.training.open_class import OpenClass
-from eugenie_cli.training.registry import CHAMPION, RegisteredVersion
+from eugenie_cli.training.registered_version import CHAMPION, RegisteredVersion
+from eugenie_cli.training.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,18 @@ def publish_class(
                 card = model_card.render(fleet.site_name, detector, run, version=info.version, difference=difference)
                 (staged / model_card.LOCATION).write_text(card, encoding="utf-8")
                 checksums.write(staged)
-            registry.client.log_artifact(registered.run_id, str(target / model_card.LOCATION))
+            _log_card(registry, registered, target / model_card.LOCATION, progress)
     progress.say(f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}")
     _report_unknown_assets(info, fleet.assets, progress)
     return ExportedModel(class_name, registered.version, target, largest_difference=difference)
+
+
+def _log_card(registry: Registry, registered: RegisteredVersion, card: Path, progress: Progress) -> None:
+    """Store the card with the training run; an export does not depend on it."""
+    try:
+        registry.client.log_artifact(registered.run_id, str(card))
+    except (EugenieError, OSError) as problem:
+        progress.say(f"{registered.name} version {registered.version}: its card is not in MLflow: {problem}")
 
 
 def _report_unknown_assets(info: model_info.ModelInfo, assets: Iterable[str], progress: Progress) -> None:

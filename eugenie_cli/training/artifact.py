@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -67,15 +68,20 @@ def load(folder: Path) -> TrainedDetector:
         raise EugenieError(
             f"{missing.filename} is missing: this is not a trained detector", "train the class again"
         ) from missing
-    if meta.get("schema") != SCHEMA:
-        raise EugenieError(
-            f"{folder / META}: schema {meta.get('schema')!r}, expected {SCHEMA!r}", "train the class again"
-        )
-    type_name = meta["type"]
-    if type_name not in registry.NAMES:
-        raise EugenieError(f"{folder / META}: unknown detector type {type_name!r}", "train the class again")
+    except (OSError, EOFError, ValueError, AttributeError, BadZipFile) as damage:
+        raise EugenieError(f"{folder} is damaged: {damage}", "train the class again") from damage
+    if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
+        schema = meta.get("schema") if isinstance(meta, dict) else None
+        raise EugenieError(f"{folder / META}: schema {schema!r}, expected {SCHEMA!r}", "train the class again")
+    try:
+        return _restored(meta, arrays)
+    except (KeyError, TypeError, ValueError, IndexError) as wrong:
+        raise EugenieError(f"{folder} is damaged: {_what(wrong)}", "train the class again") from wrong
+
+
+def _restored(meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> TrainedDetector:
     common = {
-        "type": type_name,
+        "type": meta["type"],
         "class_name": meta["class"],
         "assets": tuple(meta["assets"]),
         "sensors": tuple(meta["sensors"]),
@@ -88,10 +94,13 @@ def load(folder: Path) -> TrainedDetector:
         "calibration": _calibration(meta["calibration"]),
         **{name: arrays[name] for name in _TABLES},
     }
-    try:
-        return registry.of(type_name).restore(common, arrays, meta)
-    except ValueError as wrong:
-        raise EugenieError(f"{folder}: {wrong}", "train the class again") from wrong
+    if meta["type"] not in registry.NAMES:
+        raise ValueError(f"unknown detector type {meta['type']!r}")
+    return registry.of(meta["type"]).restore(common, arrays, meta)
+
+
+def _what(wrong: Exception) -> str:
+    return f"{wrong} is missing" if isinstance(wrong, KeyError) else str(wrong)
 
 
 def _calibration(saved: Mapping[str, Any]) -> Calibration:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import requests
 
+from eugenie_cli.engines import store_location
 from eugenie_cli.engines.mlflow import database, lock_of, store_uri
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import exclusive
@@ -18,6 +22,7 @@ from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.secrets import without_password
 from eugenie_cli.training import credentials
+from eugenie_cli.training.store_client import first_line, in_words
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,6 +48,11 @@ _SILENT = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 def is_local(site: HasTracking) -> bool:
     """True for the sqlite store in the workspace."""
     return site.tracking.uri == "local"
+
+
+_RESTORE = "restore the workspace's folder mlflow from a backup, or move it away: `eugenie train` then begins a new one"
+# How MLflow reports a database of another release of itself.
+_OUTDATED = "out-of-date database schema"
 
 
 class StoreUnreachableError(EugenieError):
@@ -94,16 +104,34 @@ def client(site: HasTracking) -> MlflowClient:
     uri = tracking_uri(site)
     if site.tracking.is_server:
         _probe(site)
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+        return in_words(MlflowClient(tracking_uri=uri, registry_uri=uri), shown_uri(site))
     if is_local(site):
-        artifact_root(site).mkdir(parents=True, exist_ok=True)
+        _settle(site)
     try:
         with exclusive(lock_of(database(workspace_of(site)))) if is_local(site) else nullcontext():
-            local_client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            local_client.search_registered_models(max_results=1)
+            direct = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            direct.search_registered_models(max_results=1)
     except MlflowException as problem:
+        if _OUTDATED in str(problem):
+            raise EugenieError(
+                f"the tracking store {shown_uri(site)} was written by another release of MLflow",
+                f"`mlflow db upgrade {shown_uri(site)}` converts an older one; a newer one needs its release of MLflow",
+                ExitCode.REFUSED,
+            ) from problem
         raise StoreUnreachableError(site, first_line(problem)) from problem
-    return local_client
+    return in_words(direct, shown_uri(site))
+
+
+def _settle(site: HasTracking) -> None:
+    """Prepares the local store of a workspace that is new, or was copied or moved. Raises EugenieError for a file that
+    is not a database."""
+    file = database(workspace_of(site))
+    artifact_root(site).mkdir(parents=True, exist_ok=True)
+    try:
+        with exclusive(lock_of(file)):
+            store_location.settle(file)
+    except sqlite3.Error as problem:
+        raise EugenieError(f"{file} cannot be read: {problem}", _RESTORE) from problem
 
 
 @contextmanager
@@ -119,12 +147,6 @@ def once() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-def first_line(problem: BaseException) -> str:
-    """The first line of the problem's message, without passwords in addresses."""
-    lines = str(problem).splitlines()
-    return without_password(lines[0]) if lines else type(problem).__name__
 
 
 def _probe(site: HasTracking) -> None:
@@ -187,17 +209,40 @@ def _short(problem: BaseException) -> str:
 def experiment(site: HasTracking, store: MlflowClient) -> str:
     """The id of the site's experiment, which is created if it does not exist.
 
-    Raises EugenieError (REFUSED) when it was deleted: MLflow reserves its name but accepts no runs for it.
+    Raises EugenieError (REFUSED) when it was deleted, because MLflow reserves its name but accepts no runs for it, and
+    when it keeps artifacts of a local store elsewhere, where a copy of the workspace would not have them.
     """
     existing = store.get_experiment_by_name(site.experiment)
-    if existing is not None and existing.lifecycle_stage == _DELETED:
+    if existing is None:
+        location = artifact_root(site).as_uri() if is_local(site) else None
+        return str(store.create_experiment(site.experiment, artifact_location=location))
+    number, elsewhere = str(existing.experiment_id), f"set another name as tracking.experiment in {site.file}"
+    if existing.lifecycle_stage == _DELETED:
         raise EugenieError(
             f"the experiment {site.experiment} was deleted in {shown_uri(site)}",
-            f"restore it (`mlflow experiments restore --experiment-id {existing.experiment_id}`), or set another name "
-            f"as tracking.experiment in {site.file}",
+            f"restore it: `{command(site, f'experiments restore --experiment-id {number}')}`; or {elsewhere}",
             ExitCode.REFUSED,
         )
-    if existing is not None:
-        return str(existing.experiment_id)
-    location = artifact_root(site).as_uri() if is_local(site) else None
-    return str(store.create_experiment(site.experiment, artifact_location=location))
+    if is_local(site) and not is_below(existing.artifact_location, artifact_root(site)):
+        rename = f"experiments rename --experiment-id {number} --new-name {site.experiment}-{number}"
+        raise EugenieError(
+            f"the experiment {site.experiment} in {shown_uri(site)} was not created by eugenie: it keeps artifacts in "
+            f"{existing.artifact_location}, outside of the workspace",
+            f"rename it: `{command(site, rename)}`; or {elsewhere}",
+            ExitCode.REFUSED,
+        )
+    return number
+
+
+def command(site: HasTracking, words: str) -> str:
+    """A command line of MLflow's own program, on the site's store."""
+    return f"MLFLOW_TRACKING_URI={shlex.quote(shown_uri(site))} mlflow {words}"
+
+
+def is_below(address: str, folder: Path) -> bool:
+    """Whether an artifact's address, a URI or a path, is in the folder."""
+    parts = urlsplit(address)
+    path = Path(unquote(parts.path))
+    return parts.scheme in ("", "file") and (
+        path.is_relative_to(folder) or path.resolve().is_relative_to(folder.resolve())
+    )

@@ -4,47 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.interfaces import HasTracking
-from eugenie_cli.training import artifact, mlflow_store
+from eugenie_cli.training import artifact, earlier_versions, mlflow_store
+from eugenie_cli.training.registered_version import CHALLENGER, CHAMPION, RegisteredVersion, unreadable, way_to
+from eugenie_cli.training.store_client import StoreError, first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import RunData
+    from mlflow.entities import Run
 
-CHAMPION, CHALLENGER = "champion", "challenger"
 TYPE_PARAM = "model.type"
 """Parameter of a run: the type of its detector."""
 GATE_TAG = "eugenie.gate"
 """Prefix of the version tags that the promotion gate writes: verdict, reasons, figures, champion, at, by."""
-# MLflow's error codes for a run that it does not have, or whose id is malformed.
-_GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 # A tag of the registered model: former champions, the latest last, as a JSON list of versions.
 _FORMER = "eugenie.former_champions"
-
-
-@dataclass(frozen=True)
-class RegisteredVersion:
-    """A version of a class in the registry. `name`: the class; `created`: ms since 1970; `type`: of its detector.
-
-    `gate`: the last verdict of the class's promotion gate (passed, refused or forced); None if it was not evaluated.
-    """
-
-    name: str
-    version: int
-    run_id: str
-    aliases: tuple[str, ...]
-    created: int = 0
-    metrics: dict[str, float] | None = None
-    type: str | None = None
-    gate: str | None = None
-    orphaned: bool = False
-    """The store no longer has its run, so it cannot be loaded."""
 
 
 class Registry:
@@ -84,19 +63,21 @@ class Registry:
 
     def resolve(self, class_name: str, which: str | int) -> RegisteredVersion:
         """The version with this number or alias ("champion", "challenger")."""
-        from mlflow.exceptions import MlflowException
-
         name = self._registered(class_name)
         try:
             if isinstance(which, str):
                 version = self.client.get_model_version_by_alias(name, which)
             else:
                 version = self.client.get_model_version(name, str(which))
-        except MlflowException as problem:
+        except StoreError as problem:
+            if not (problem.is_absent or problem.is_malformed):
+                raise
             what = f"version {which}" if isinstance(which, int) else which
-            known = ", ".join(str(other.version) for other in self._all(class_name)) or "none"
-            hint = f"`eugenie train --class {class_name}`" if known == "none" else "`eugenie models list` shows them"
-            raise EugenieError(f"class {class_name} has no {what} (versions: {known})", hint) from problem
+            numbers = [other.version for other in self._all(class_name)]
+            known = ", ".join(str(number) for number in numbers) or "none"
+            raise EugenieError(
+                f"class {class_name} has no {what} (versions: {known})", way_to(class_name, which, numbers)
+            ) from problem
         return self._version(class_name, version, self._aliases(name))
 
     def versions(self, class_name: str) -> list[RegisteredVersion]:
@@ -118,17 +99,24 @@ class Registry:
 
         `description`: Markdown for MLflow's page of the version.
         """
-        from mlflow.exceptions import MlflowException
-
         name = self._registered(class_name)
+        of_class = {earlier_versions.SITE_TAG: self.site_name, earlier_versions.CLASS_TAG: class_name}
         try:
             self.client.get_registered_model(name)
-        except MlflowException:
-            self.client.create_registered_model(name, description=f"anomaly detector of class {class_name}")
-        created = self.client.create_model_version(
-            name, source, run_id, dict(tags or {}), description=description, await_creation_for=0
-        )
-        self._set_alias(class_name, int(created.version))
+        except StoreError as problem:
+            if not problem.is_absent:
+                raise
+            self.client.create_registered_model(name, of_class, f"anomaly detector of class {class_name}")
+        all_tags = {**of_class, **(tags or {})}
+        exported = earlier_versions.latest_exported(self._site, class_name)
+        while True:
+            created = self.client.create_model_version(
+                name, source, run_id, all_tags, description=description, await_creation_for=0
+            )
+            if int(created.version) > exported:
+                break
+            self.client.delete_model_version(name, created.version)  # its number is that of another version's export
+        self._introduce(class_name, int(created.version), run_id)
         return self.resolve(class_name, int(created.version))
 
     def adopt(self, class_name: str, run_id: str) -> bool:
@@ -137,7 +125,7 @@ class Registry:
         numbers = [int(version.version) for version in self.client.search_model_versions(f"run_id='{run_id}'")]
         newest = max((version.version for version in self._all(class_name)), default=0)
         if numbers and newest in numbers and newest not in self._aliases(name).values():
-            self._set_alias(class_name, newest)
+            self._introduce(class_name, newest, run_id)
         return bool(numbers)
 
     def of_run(self, class_name: str, run_id: str) -> RegisteredVersion | None:
@@ -148,17 +136,39 @@ class Registry:
         return self.resolve(class_name, max(int(version.version) for version in versions))
 
     def made_by(self, class_name: str, tag: str, value: str) -> RegisteredVersion | None:
-        """The newest version with this tag whose run still exists; None without one."""
+        """The newest version with this tag that can still be loaded; None without one."""
         versions = self.client.search_model_versions(f"name='{self._registered(class_name)}'")
         numbers = sorted((int(version.version) for version in versions if version.tags.get(tag) == value), reverse=True)
         known = (self.resolve(class_name, number) for number in numbers)
-        return next((version for version in known if not version.orphaned), None)
+        return next((version for version in known if self._is_whole(version)), None)
 
-    def _set_alias(self, class_name: str, version: int) -> None:
+    def _is_whole(self, version: RegisteredVersion) -> bool:
+        """Whether the version's detector can be read."""
+        try:
+            self.load(version)
+        except StoreError:
+            raise
+        except EugenieError:
+            return False
+        return True
+
+    def _introduce(self, class_name: str, version: int, run_id: str) -> None:
+        """Gives a new version its alias, and its run the version's number."""
         name = mlflow_store.registered_name(self._site, class_name)
-        # number 1 is only ever used once: registries never reuse the numbers of deleted versions
-        alias = CHAMPION if version == 1 and CHAMPION not in self._aliases(name) else CHALLENGER
+        alias = CHAMPION if self._is_first(class_name, version, run_id) else CHALLENGER
         self.client.set_registered_model_alias(name, alias, str(version))
+        self.client.set_tag(run_id, earlier_versions.VERSION_TAG, str(version))
+        self.client.update_run(run_id, name=f"{class_name} version {version}")
+
+    def _is_first(self, class_name: str, version: int, run_id: str) -> bool:
+        """Whether the class has never had another version, even one that was deleted since."""
+        # number 1 is used once: a registry does not reuse the numbers of deleted versions
+        if version != 1 or self.champion(class_name) is not None:
+            return False
+        if earlier_versions.latest_exported(self._site, class_name):
+            return False
+        experiment = self.client.get_run(run_id).info.experiment_id
+        return not earlier_versions.has_earlier_run(self._site, self.client, experiment, class_name, run_id)
 
     def promote(self, class_name: str, version: int) -> RegisteredVersion:
         """Makes the version champion; the former champion is remembered for `rollback`."""
@@ -181,7 +191,10 @@ class Registry:
         return self._aliases(self._registered(class_name)).get(CHAMPION)
 
     def former_champion(self, class_name: str) -> int:
-        """The version that `rollback` returns to. Raises EugenieError (REFUSED) when there is none."""
+        """The version that `rollback` returns to: the latest former champion that still exists.
+
+        Raises EugenieError (REFUSED) when there is none.
+        """
         former = self._former(class_name)
         if not former:
             raise EugenieError(
@@ -189,23 +202,24 @@ class Registry:
                 "`eugenie models promote` chooses a version",
                 ExitCode.REFUSED,
             )
-        return self.resolve(class_name, former[-1]).version
+        return former[-1]
 
     def download(self, version: RegisteredVersion) -> Path:
         """The folder of the version's detector, on this machine."""
-        from mlflow.exceptions import MlflowException
-
         try:
             return Path(self.client.download_artifacts(version.run_id, mlflow_store.DETECTOR))
-        except (MlflowException, OSError) as problem:
-            raise EugenieError(
-                f"{version.name} version {version.version}: its detector is unreadable: {problem}",
-                f"train it again: `eugenie train --class {version.name}`",
-            ) from problem
+        except (StoreError, OSError) as problem:
+            raise unreadable(version, first_line(problem)) from problem
 
     def load(self, version: RegisteredVersion) -> TrainedDetector:
-        """The version's detector."""
-        return artifact.load(self.download(version))
+        """The version's detector. Raises EugenieError when it is missing or damaged."""
+        if version.orphaned:
+            raise unreadable(version, "its run was deleted permanently")
+        folder = self.download(version)
+        try:
+            return artifact.load(folder)
+        except EugenieError as problem:
+            raise unreadable(version, problem.reason) from problem
 
     def _registered(self, class_name: str) -> str:
         self._site.class_named(class_name)
@@ -220,39 +234,49 @@ class Registry:
 
     def _aliases(self, name: str) -> dict[str, int]:
         """Version number by alias."""
-        from mlflow.exceptions import MlflowException
-
         try:
             return {alias: int(version) for alias, version in self.client.get_registered_model(name).aliases.items()}
-        except MlflowException:
+        except StoreError as problem:
+            if not problem.is_absent:
+                raise
             return {}
 
     def _version(self, class_name: str, entry: Any, aliases: dict[str, int]) -> RegisteredVersion:
         number = int(entry.version)
         run = self._run(entry.run_id)
+        data = run.data if run else None
         held = tuple(sorted(alias for alias, version in aliases.items() if version == number))
         return RegisteredVersion(
-            class_name, number, entry.run_id, held, int(entry.creation_timestamp),
-            dict(run.metrics) if run else None, run.params.get(TYPE_PARAM) if run else None,
+            class_name, number, entry.run_id or "", held, int(entry.creation_timestamp),
+            dict(data.metrics) if data else None, data.params.get(TYPE_PARAM) if data else None,
             entry.tags.get(f"{GATE_TAG}.verdict"), run is None,
         )  # fmt: skip
 
-    def _run(self, run_id: str) -> RunData | None:
-        """What the run logged; None for a run that was deleted permanently, which its version outlives."""
-        from mlflow.exceptions import MlflowException
-
+    def _run(self, run_id: str | None) -> Run | None:
+        """The run; None for one that was deleted permanently, which its version outlives."""
+        if not run_id:
+            return None
         try:
-            return self.client.get_run(run_id).data
-        except MlflowException as problem:
-            if problem.error_code not in _GONE:
+            return self.client.get_run(run_id)
+        except StoreError as problem:
+            if not (problem.is_absent or problem.is_malformed):
                 raise
             return None
 
     def _former(self, class_name: str) -> list[int]:
+        """Former champions that still exist, the latest last."""
         name = self._registered(class_name)
-        if not self._all(class_name):
+        existing = {version.version for version in self._all(class_name)}
+        if not existing:
             raise EugenieError(f"class {class_name} has no version", f"`eugenie train --class {class_name}`")
-        return [int(version) for version in json.loads(self.client.get_registered_model(name).tags.get(_FORMER, "[]"))]
+        tag = self.client.get_registered_model(name).tags.get(_FORMER, "[]")
+        try:
+            noted = json.loads(tag)
+        except ValueError:
+            noted = []  # edited in MLflow; the next promotion writes it again
+        champion = self.champion(class_name)
+        numbers = noted if isinstance(noted, list) else []
+        return [number for number in numbers if number in existing and number != champion]
 
     def _crown(self, class_name: str, version: int, former: list[int]) -> RegisteredVersion:
         name = mlflow_store.registered_name(self._site, class_name)

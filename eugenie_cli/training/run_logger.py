@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eugenie_cli.progress import Progress
 from eugenie_cli.training import mlflow_model, mlflow_store, spool, sync
-from eugenie_cli.training.registry import RegisteredVersion, Registry
-from eugenie_cli.training.upload import Delivery
+from eugenie_cli.training.registered_version import RegisteredVersion
+from eugenie_cli.training.registry import Registry
+from eugenie_cli.training.training_data import TrainingData
+from eugenie_cli.training.upload import Delivery, log_data
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,6 +36,9 @@ class RunLogger(Protocol):
 
     def artifact(self, source: Path, at: str = "") -> None:
         """Logs a file, or the files of a folder, in folder `at` of the run's artifacts."""
+
+    def data(self, used: TrainingData) -> None:
+        """Logs the data set that the run learns from."""
 
     def register(self, class_name: str, tags: Mapping[str, str], described: Path) -> RegisteredVersion | None:
         """Makes the run's detector a version; None if it has to wait for the server. `described`: the card's folder."""
@@ -63,6 +68,9 @@ class StoreRunLogger:
     def artifact(self, source: Path, at: str = "") -> None:
         log = self._client.log_artifacts if source.is_dir() else self._client.log_artifact
         log(self.id, str(source), at or None)
+
+    def data(self, used: TrainingData) -> None:
+        log_data(self._client, self.id, used)
 
     def register(self, class_name: str, tags: Mapping[str, str], described: Path) -> RegisteredVersion | None:
         described_as = mlflow_model.description(described)
@@ -95,6 +103,10 @@ class SpoolRunLogger:
 
     def artifact(self, source: Path, at: str = "") -> None:
         self._run.add_artifact(source, at)
+
+    def data(self, used: TrainingData) -> None:
+        self._run.set_data(used)
+        self._forward(lambda delivery: delivery.forward())
 
     def register(self, class_name: str, tags: Mapping[str, str], described: Path) -> RegisteredVersion | None:  # noqa: ARG002
         self._stop_load()

@@ -1,8 +1,8 @@
 """Training runs kept on disk until they are on their tracking server: `spool/<id>/` of the workspace.
 
-`run.json` is written first, `metrics.jsonl` grows, `artifacts/` and `params.json` hold those of the run. `whole.json`
-is written last, by rename, and marks the run as complete and ready for upload. A folder without it belongs to a
-training run that is still running or was killed.
+`run.json` is written first, `metrics.jsonl` grows, `artifacts/`, `params.json` and `data.json` hold those of the run.
+`whole.json` is written last, by rename, and marks the run as complete and ready for upload. A folder without it belongs
+to a training run that is still running or was killed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 from eugenie_cli.files import replace_file, sync_tree
 from eugenie_cli.training import stale_runs
+from eugenie_cli.training.training_data import TrainingData
 from eugenie_cli.workspace import Workspace
 
 TAG = "eugenie.spool"
@@ -29,6 +30,7 @@ LOCK = ".lock"
 """Held during uploads, so that no two processes upload the same run."""
 
 _HEAD, _PARAMS, _METRICS, _WHOLE, _ARTIFACTS = "run.json", "params.json", "metrics.jsonl", "whole.json", "artifacts"
+_DATA = "data.json"
 _SENT = ".sent-"
 
 
@@ -44,12 +46,14 @@ class Metric:
 
 @dataclass(frozen=True)
 class Head:
-    """What is known of a run at its start. `start`: ms since 1970; `tags` hold the class and the writing process."""
+    """What is known of a run at its start. `start`: ms since 1970; `tags` hold the class and the writing process;
+    `name`: on MLflow's pages, by default the class's."""
 
     id: str
     class_name: str
     start: int
     tags: Mapping[str, str]
+    name: str = ""
 
 
 class SpooledRun:
@@ -65,6 +69,12 @@ class SpooledRun:
     @property
     def params(self) -> dict[str, str]:
         return dict(self._read(_PARAMS))
+
+    @property
+    def data(self) -> TrainingData | None:
+        """The data set that the run learns from; None for a run that has not recorded it."""
+        noted = self._read(_DATA)
+        return TrainingData(**noted) if noted else None
 
     @property
     def artifacts(self) -> Path:
@@ -93,6 +103,9 @@ class SpooledRun:
 
     def add_params(self, values: Mapping[str, str]) -> None:
         _replace(self.folder / _PARAMS, {**self.params, **values})
+
+    def set_data(self, used: TrainingData) -> None:
+        _replace(self.folder / _DATA, asdict(used))
 
     def add_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         now = int(time.time() * 1000)
@@ -130,12 +143,12 @@ class SpooledRun:
             return {}
 
 
-def begin(workspace: Workspace, class_name: str, tags: Mapping[str, str]) -> SpooledRun:
-    """Creates a run; `tags`: the MLflow tags that it will have."""
+def begin(workspace: Workspace, class_name: str, tags: Mapping[str, str], name: str = "") -> SpooledRun:
+    """Creates a run; `tags`: the MLflow tags that it will have; `name`: its name on MLflow's pages."""
     identity = uuid.uuid4().hex
     run = SpooledRun(workspace.spool / identity)
     run.folder.mkdir(parents=True)
-    head = Head(identity, class_name, int(time.time() * 1000), {**tags, TAG: identity})
+    head = Head(identity, class_name, int(time.time() * 1000), {**tags, TAG: identity}, name or class_name)
     _replace(run.folder / _HEAD, asdict(head))
     return run
 

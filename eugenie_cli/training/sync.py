@@ -8,8 +8,9 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.training import mlflow_store, spool
+from eugenie_cli.training import spool
 from eugenie_cli.training.registry import Registry
+from eugenie_cli.training.store_client import first_line
 from eugenie_cli.training.upload import Delivery
 from eugenie_cli.workspace import Workspace
 
@@ -80,7 +81,7 @@ def why(problem: Exception) -> tuple[str, str | None]:
     """The reason and hint for any failure of an upload."""
     if isinstance(problem, EugenieError):
         return problem.reason, problem.hint
-    return f"{type(problem).__name__}: {mlflow_store.first_line(problem)}", "see the tracking server's log"
+    return f"{type(problem).__name__}: {first_line(problem)}", "see the tracking server's log"
 
 
 def _unreachable(registry: Registry) -> EugenieError | None:

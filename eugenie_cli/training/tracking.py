@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eugenie_cli.episodes.records import iso
+from eugenie_cli.history.grid import limits_by_name
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.alarm_settings import show_budget
 from eugenie_cli.site.schema import Fleet
@@ -24,14 +25,18 @@ from eugenie_cli.training import (
     run_record,
     spool,
     stale_runs,
+    training_data,
 )
 from eugenie_cli.training.build import Built
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, NormalGrid
+from eugenie_cli.training.earlier_versions import CLASS_TAG, SITE_TAG
 from eugenie_cli.training.fit import Epoch
 from eugenie_cli.training.learning_rate import Search
 from eugenie_cli.training.open_class import OpenClass
-from eugenie_cli.training.registry import RegisteredVersion, Registry
+from eugenie_cli.training.registered_version import RegisteredVersion
+from eugenie_cli.training.registry import Registry
 from eugenie_cli.training.run_logger import RunLogger, SpoolRunLogger, StoreRunLogger
+from eugenie_cli.training.store_client import StoreError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
 MLFLOW_PARENT = "mlflow.parentRunId"
 # MLflow refuses longer parameter values.
 _LONGEST_VALUE = 6000
+# When a run began, UTC, in its name; a run that registers a version is renamed to that.
+_TIME_IN_NAME = "%Y-%m-%d %H:%M"
 
 
 class TrainingRun:
@@ -62,8 +69,8 @@ class TrainingRun:
         assert isinstance(self._logger, StoreRunLogger)  # noqa: S101 - on a server, only registering gives the address
         return self._logger.detector
 
-    def log_data(self, grids: Sequence[NormalGrid], fingerprint: str) -> None:
-        """Logs the training data and the settings."""
+    def log_data(self, history: Path, grids: Sequence[NormalGrid], fingerprint: str) -> None:
+        """Logs the training data, read from the folder `history`, and the settings."""
         equipment = self._fleet.equipment
         settings = equipment.model.model_dump(mode="json")
         counts = {part: sum(grid.count(part) for grid in grids) for part in (TRAINING, VALIDATION, CALIBRATION)}
@@ -80,6 +87,7 @@ class TrainingRun:
         self._grids = tuple(grids)
         self._periods = {grid.asset: _periods(grid) for grid in grids}
         self._logger.params(self._params)
+        self._logger.data(training_data.describe(self._fleet, history, grids, fingerprint))
         with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
             file = Path(folder) / run_record.PERIODS
             file.write_text(json.dumps(self._periods, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -111,7 +119,7 @@ class TrainingRun:
             folder = Path(name)
             detector = folder / mlflow_store.DETECTOR
             artifact.save(built.detector, detector)
-            mlflow_model.write_mlmodel(built.detector, detector)
+            mlflow_model.write_mlmodel(built.detector, limits_by_name(self._fleet.equipment), detector)
             self._logger.artifact(detector, mlflow_store.DETECTOR)
             if built.fit is not None:
                 plots.losses(built.fit.epochs, folder / "losses.png")
@@ -159,16 +167,17 @@ def training_run(
     server is not contacted again until the run ends."""
     all_tags = {
         **_tags(opened.registry.site_name),
-        "eugenie.class": opened.name,
+        CLASS_TAG: opened.name,
         **(tags or {}),
         **({MLFLOW_PARENT: parent} if parent else {}),
     }
+    name = f"{opened.name} {opened.fleet.equipment.model.type} {time.strftime(_TIME_IN_NAME, time.gmtime())}"
     logger: RunLogger
     if opened.registry.is_server:
-        spooled = spool.begin(opened.workspace, opened.name, all_tags)
+        spooled = spool.begin(opened.workspace, opened.name, all_tags, name)
         logger = SpoolRunLogger(opened.registry, spooled, progress, is_reached=is_reached)
     else:
-        logger = StoreRunLogger(opened.registry, opened.name, all_tags)
+        logger = StoreRunLogger(opened.registry, name, all_tags)
     run = TrainingRun(opened.fleet, logger, all_tags)
     try:
         yield run
@@ -223,17 +232,15 @@ def connect(registry: Registry, spool_folder: Path, progress: Progress) -> bool:
 
 
 def _terminate(client: MlflowClient, run_id: str, status: str, progress: Progress) -> None:
-    from mlflow.exceptions import MlflowException
-
     try:
         client.set_terminated(run_id, status)
-    except MlflowException as problem:  # the next training run on this machine ends it, like the run of a killed one
-        progress.say(f"could not record the end of the command's run: {mlflow_store.first_line(problem)}")
+    except StoreError as problem:  # the next training run on this machine ends it, like the run of a killed one
+        progress.say(f"could not record the end of the command's run: {problem.reason}")
 
 
 def _tags(site_name: str) -> dict[str, str]:
     return {
-        "eugenie.site": site_name,
+        SITE_TAG: site_name,
         "mlflow.source.name": "eugenie train",
         **stale_runs.marks(),
         **code_version.tags(),

@@ -26,7 +26,8 @@ from eugenie_cli.training.fit import FitOptions
 from eugenie_cli.training.mmap_arrays import MmapArrays
 from eugenie_cli.training.open_class import OpenClass, open_class
 from eugenie_cli.training.options import NO_OPTIONS, TrainingOptions
-from eugenie_cli.training.registry import RegisteredVersion, Registry
+from eugenie_cli.training.registered_version import RegisteredVersion
+from eugenie_cli.training.registry import Registry
 from eugenie_cli.training.result import TrainedVersion
 from eugenie_cli.training.warm_start import ancestor_of
 
@@ -83,7 +84,7 @@ def train_class(
         with tracking.training_run(
             opened, is_reached=is_reached, parent=parent_id, tags=tags, progress=progress
         ) as run:
-            run.log_data(grids, fingerprint)
+            run.log_data(opened.workspace.history, grids, fingerprint)
             built = build(
                 class_name, equipment, grids, progress,
                 FitOptions(

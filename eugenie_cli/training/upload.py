@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, TypeVar
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.locks import exclusive
 from eugenie_cli.training import mlflow_model, mlflow_store, spool
-from eugenie_cli.training.registry import RegisteredVersion, Registry
+from eugenie_cli.training.registered_version import RegisteredVersion
+from eugenie_cli.training.registry import Registry
+from eugenie_cli.training.training_data import CONTEXT, CONTEXT_TAG, TrainingData
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run
 
 T = TypeVar("T")
@@ -32,6 +35,7 @@ class Delivery:
         self._params: dict[str, str] = {}
         self._metrics = 0
         self._known: set[tuple[str, int, int, float]] = set()
+        self._has_data = False
 
     def begin(self) -> str:
         """The run's id on the server, which creates the run if it does not exist."""
@@ -40,7 +44,7 @@ class Delivery:
         return str(self._uploaded.info.run_id)
 
     def forward(self) -> None:
-        """Uploads the parameters and metrics that the server does not have yet."""
+        """Uploads the parameters, data set and metrics that the server does not have yet."""
         from mlflow.entities import Metric, Param
 
         run_id = self.begin()
@@ -49,6 +53,10 @@ class Delivery:
             for params_batch in _batches([Param(*item) for item in params.items()], _PARAMS_AT_ONCE):
                 self._client.log_batch(run_id, params=params_batch)
             self._params |= params
+            used = self._run.data
+            if used is not None and not self._has_data:
+                log_data(self._client, run_id, used)
+                self._has_data = True
             new = self._run.metrics(after=self._metrics)
             for batch in _batches(new, _METRICS_AT_ONCE):
                 unknown = [
@@ -114,8 +122,16 @@ class Delivery:
                 self._registry.experiment(),
                 start_time=head.start,
                 tags=dict(head.tags),
-                run_name=head.class_name,
+                run_name=head.name or head.class_name,
             )
+
+
+def log_data(client: MlflowClient, run_id: str, used: TrainingData) -> None:
+    """Logs the data set of a run. A data set that it has already is not logged twice."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    entry = Dataset(used.name, used.digest, used.source_type, used.source, used.schema, used.profile)
+    client.log_inputs(run_id, [DatasetInput(entry, [InputTag(CONTEXT_TAG, CONTEXT)])])
 
 
 def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -11,7 +11,8 @@ from eugenie_cli.detection.detectors.registry import FORECASTERS
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.detectors import ForecasterSettings
 from eugenie_cli.site.schema import Fleet
-from eugenie_cli.training.registry import CHAMPION, Registry
+from eugenie_cli.training.registered_version import CHAMPION
+from eugenie_cli.training.registry import Registry
 
 VERSION_TAG, RUN_TAG = "eugenie.parent_version", "eugenie.parent_run"
 """MLflow tags of a run and version that a warm start produced."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from support.certificates import Authority
 from support.tracking_server import Door, mlflow_server
@@ -19,6 +20,7 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.main import app
 from eugenie_cli.progress import SILENT
+from eugenie_cli.serving import export, promotion
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store, spool, sync, train
@@ -121,14 +123,55 @@ def test_training_succeeds_while_the_server_is_unreachable_and_uploads_once(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", door.uri)
     name = mlflow_store.registered_name(site, "pump")
     signature = mlflow.models.get_model_info(f"models:/{name}/1").signature
-    assert [(tensor.name, tensor.type, tensor.shape) for tensor in signature.inputs] == [
-        ("asset", np.dtype("str"), (-1,)),
-        ("rows", np.dtype("float32"), (-1, -1, 2)),
-    ]
-    assert [tensor.name for tensor in signature.outputs] == ["score", "contribution", "expected"]
+    assert [column.name for column in signature.inputs] == ["timestamp", "asset", "a", "b"]
+    of_sensors = [f"{what}.{name}" for what in ("contribution", "expected") for name in "ab"]
+    assert [column.name for column in signature.outputs] == ["timestamp", "asset", "score", *of_sensors]
+    [used] = run.inputs.dataset_inputs
+    assert used.dataset.name == name and run.data.params["data_fingerprint"].startswith(used.dataset.digest)
+    assert (run.info.run_name, run.data.tags["eugenie.version"]) == ("pump version 1", "1")
+    model = mlflow.pyfunc.load_model(f"models:/{name}/1")
+    ts = pd.to_datetime(np.arange(60), unit="s")
+    assert model.predict(pd.DataFrame({"timestamp": ts, "asset": "p1", "a": 20.0, "b": 20.0}))["score"].notna().any()
     card = registry.client.get_model_version(name, "1").description
     assert "# pump" in card
     assert "| asset | threshold | rows | from | quantile | rows above 1 | learnt | moved |" in card
+
+
+def test_a_server_that_knows_less_than_the_workspace(tmp_path: Path, door: Door) -> None:
+    """A site moves from its local store to a server; there its registered model, a run and the experiment are deleted.
+
+    In a registry that begins anew, numbers are those of exports, and the first version is not the class's first.
+    """
+    server = plant(tmp_path, door.uri)
+    local = server.model_copy(update={"tracking": server.tracking.model_copy(update={"uri": "local"})})
+    done = [train.train_class(local, "pump", SILENT, TrainingOptions(force=again)) for again in (False, True)]
+    assert [(version.version, version.aliases) for version in done] == [(1, ("champion",)), (2, ("challenger",))]
+    for version in (1, 2):
+        assert export.export_class(local, "pump", version).version == version
+
+    told = Told()
+    moved = train.train_class(server, "pump", told)
+    assert (moved.version, moved.aliases) == (3, ("challenger",))
+    assert any("eugenie models promote pump 3" in line for line in told.lines)
+    assert promotion.promote(server, "pump", 3).registered.aliases == ("champion",)
+
+    name, others = mlflow_store.registered_name(server, "pump"), mlflow.MlflowClient(door.uri, door.uri)
+    others.delete_registered_model(name)
+    assert Registry(server).versions("pump") == []
+    with pytest.raises(EugenieError, match="has no champion") as none:
+        export.export_class(server, "pump")
+    assert none.value.hint == "`eugenie train --class pump`"
+    again = train.train_class(server, "pump", SILENT)
+    assert (again.version, again.aliases, again.kept) == (4, ("challenger",), False)
+
+    others.delete_run(again.run_id)
+    assert export.export_class(server, "pump", 4).version == 4, "a deleted run can be restored, and its version be used"
+    experiment = mlflow_store.experiment(server, mlflow_store.client(server))
+    others.delete_experiment(experiment)
+    with pytest.raises(EugenieError, match="was deleted") as deleted:
+        train.train_class(server, "pump", SILENT, TrainingOptions(force=True))
+    assert f"mlflow experiments restore --experiment-id {experiment}" in str(deleted.value.hint)
+    assert [version.version for version in Registry(server).versions("pump")] == [4]
 
 
 def test_a_run_whose_answers_were_lost_is_not_there_twice(tmp_path: Path, door: Door) -> None:

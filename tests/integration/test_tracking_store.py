@@ -33,20 +33,25 @@ def test_two_first_users_at_once(tmp_path: Path) -> None:
 
 def test_deletions_in_mlflow_are_reported_and_promote_no_version(tmp_path: Path) -> None:
     """A run whose version remains, a champion, the experiment: each deleted in turn."""
+    from support import sample_detector
+
     from eugenie_cli.errors import EugenieError
     from eugenie_cli.site.load import load_site
-    from eugenie_cli.training import mlflow_store, run_record
+    from eugenie_cli.training import artifact, mlflow_store, run_record
     from eugenie_cli.training.registry import Registry
 
     file = tmp_path / "small.yaml"
     file.write_text(SITE, encoding="utf-8")
     site = load_site(file)
     client, registry = mlflow_store.client(site), Registry(site)
+    detector = tmp_path / "detector"
+    artifact.save(sample_detector.detector(), detector)
     experiment = mlflow_store.experiment(site, client)
 
     def train() -> tuple[str, ...]:
         run = client.create_run(experiment).info.run_id
         client.log_metric(run, "margin", 1.0)
+        client.log_artifacts(run, str(detector), mlflow_store.DETECTOR)
         return registry.register("pump", run, f"file://{tmp_path}", {"recipe": "same"}).aliases
 
     assert train() == ("champion",)

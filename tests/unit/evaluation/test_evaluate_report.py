@@ -66,6 +66,12 @@ def test_the_table_and_the_json(monkeypatch, name, evaluation):
     golden(f"{name}.json", out.getvalue())
 
 
+def page(folder):
+    file = folder / "3.html"
+    file.write_text("<p>report</p>")
+    return file
+
+
 def test_what_is_known_becomes_metrics_with_names_that_mlflow_takes():
     logged = metrics(WITH_LABELS)
     assert logged["evaluate.point.f1"] == 0.8039
@@ -76,15 +82,16 @@ def test_what_is_known_becomes_metrics_with_names_that_mlflow_takes():
 
 
 @pytest.mark.slow
-def test_figures_are_logged_to_the_models_run(plant):
+def test_figures_and_the_report_are_logged_to_the_models_run(plant, tmp_path):
     client = mlflow_store.client(plant)
     run = client.create_run(mlflow_store.experiment(plant, client))
-    track(Registry(plant), replace(WITH_LABELS, run_id=run.info.run_id), SILENT)
+    track(Registry(plant), replace(WITH_LABELS, run_id=run.info.run_id), page(tmp_path), SILENT)
     assert client.get_run(run.info.run_id).data.metrics["evaluate.point.f1"] == 0.8039
+    assert [file.path for file in client.list_artifacts(run.info.run_id, "evaluation")] == ["evaluation/3.html"]
 
 
-def test_a_run_that_is_not_in_the_store_is_said_and_the_evaluation_stands(plant):
+def test_a_run_that_is_not_in_the_store_is_said_and_the_evaluation_stands(plant, tmp_path):
     console = Console(io.StringIO(), io.StringIO())
-    track(Registry(plant), WITH_LABELS, console)
+    track(Registry(plant), WITH_LABELS, page(tmp_path), console)
     assert "not logged to MLflow: " in console.err.getvalue()
     assert "unknown" in console.err.getvalue()

@@ -46,6 +46,7 @@ KEYS: dict[str, tuple[Any, bool]] = {
     "promotion.end": ("2026-01-01T00:00:00Z", SAME),
     "promotion.last": ("1h", SAME),
     "promotion.fewer_found": (1, SAME),
+    "promotion.early": ("1s", SAME),
     "promotion.later": ("1s", SAME),
     "promotion.budget": (0.5, SAME),
     "promotion.false_alarms": (0.1, SAME),
