@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import eugenie_cli
+from eugenie_cli.detection.alarm_policy import AlarmBudget
 from eugenie_cli.site.schema import EquipmentClass
 
 TAG = "eugenie.recipe"
@@ -24,12 +25,10 @@ MODULES = (
 
 
 # What a class's description says about something else than its model. Units are labels, limits change the rows, which
-# have a fingerprint of their own, and delays change what is made of scores. A new setting counts unless it is listed.
-_NO_PART: Any = {
-    "sensors": {"__all__": {"unit", "low", "high"}},
-    "alarm": {"on_delay", "off_delay", "cooldown", "silence"},
-    "promotion": True,
-}
+# have a fingerprint of their own, and a cooldown changes what is made of scores. A new setting counts unless listed.
+_NO_PART: Any = {"sensors": {"__all__": {"unit", "low", "high"}}, "alarm": {"cooldown"}, "promotion": True}
+# Of an episode. Thresholds depend on them where the budget is of episodes; where it is a share of rows, they do not.
+_OF_EPISODES = ("on_delay", "off_delay", "silence")
 
 
 def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = None, before: str | None = None) -> str:
@@ -38,6 +37,8 @@ def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = Non
     `before`: the run whose network a warm start begins with.
     """
     settings = equipment.model_dump(mode="json", exclude=_NO_PART)
+    if not isinstance(equipment.alarm_policy.budget, AlarmBudget):
+        settings["alarm"] = {name: value for name, value in settings["alarm"].items() if name not in _OF_EPISODES}
     if epochs is not None and "epochs" in settings["model"]:
         settings["model"]["epochs"] = epochs
     text = json.dumps([fingerprint, settings, _code(), *([before] if before else [])], sort_keys=True)

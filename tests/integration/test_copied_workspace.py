@@ -43,7 +43,7 @@ def test_what_changes_no_model_trains_no_version(tmp_path: Path) -> None:
     kept = {
         "a unit": ("{name: b}", "{name: b, unit: bar}"),
         "a limit that excludes nothing": ("{name: b}", "{name: b, high: 1000000}"),
-        "delays": ("model:", "alarm: {on_delay: 9, silence: 90s}, model:"),
+        "a cooldown": ("model:", "alarm: {cooldown: 9}, model:"),
         "a gate": ("model:", "promotion: {last: 1d}, model:"),
         "a time zone": ("site: plant", "site: plant\ntimezone: Europe/Berlin"),
         "another topic": ("site: plant", "site: plant\nkafka: {topics: {readings: others}}"),
@@ -51,6 +51,7 @@ def test_what_changes_no_model_trains_no_version(tmp_path: Path) -> None:
     }
     trains = {
         "a budget": ("model:", "alarm: {budget: 0.02}, model:"),
+        "a delay that thresholds of episodes depend on": ("model:", "alarm: {on_delay: 9}, model:"),
         "a role": ("{name: b}", "{name: b, role: scored}"),
         "a limit that excludes readings": ("{name: b}", "{name: b, high: 20.5}"),
     }

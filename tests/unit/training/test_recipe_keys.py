@@ -36,7 +36,7 @@ KEYS: dict[str, tuple[Any, bool]] = {
     "running.above": (2.0, NEW),
     # what is made of scores
     "alarm.budget": (0.02, NEW),
-    "alarm.on_delay": (7, SAME),
+    "alarm.on_delay": (7, SAME),  # where the budget is a share of rows
     "alarm.off_delay": (7, SAME),
     "alarm.cooldown": (7, SAME),
     "alarm.silence": ("70s", SAME),
@@ -68,6 +68,7 @@ BASE: dict[str, Any] = {
     "running": {"sensor": "a", "above": 1.0},
     "model": {"type": "mewma", "window": 20},
     "promotion": {},
+    "alarm": {"budget": 0.01},
 }
 
 
@@ -125,6 +126,17 @@ def test_every_setting_of_a_detector_makes_a_new_model(kind: type[BaseModel]) ->
     assert len(set(recipes)) == len(recipes)
 
 
+def test_delays_make_a_new_model_where_the_budget_is_of_episodes() -> None:
+    def with_alarm(**alarm: Any) -> str:
+        return recipe(changed("alarm", alarm), "rows")
+
+    of_episodes = {"budget": "1 per 30d"}
+    changes = ({"on_delay": 7}, {"off_delay": 7}, {"silence": "70s"}, {"budget": "2 per 30d"}, {"budget": 0.01})
+    recipes = [with_alarm(**{**of_episodes, **change}) for change in ({}, *changes)]
+    assert len(set(recipes)) == len(recipes)
+    assert with_alarm(**of_episodes, cooldown=7) == recipes[0]
+
+
 def test_epochs_of_the_command_line_count_where_there_are_epochs() -> None:
     chart, forecaster = changed("model", {"type": "mewma"}), changed("model", {"type": "lstm"})
     assert recipe(chart, "rows", epochs=3) == recipe(chart, "rows")
@@ -149,5 +161,9 @@ def test_a_setting_that_makes_no_new_model_changes_no_number_of_it(key: str) -> 
     before = build("pump", EquipmentClass.model_validate(BASE), grids(), SILENT).detector
     after = build("pump", changed(key, KEYS[key][0]), grids(), SILENT).detector
     for field in fields(before):
-        if field.name not in ("units", "statistic"):
+        if field.name not in ("units", "statistic", "calibration"):
             np.testing.assert_array_equal(getattr(before, field.name), getattr(after, field.name))
+    was, became = before.calibration, after.calibration
+    assert (was.budget, was.margin, was.rehearsal, was.assets) == (
+        became.budget, became.margin, became.rehearsal, became.assets
+    )  # fmt: skip
