@@ -60,6 +60,12 @@ def type_of(path: Path) -> str:
         return "json"
     if _LINE_PROTOCOL.match(text.splitlines()[0] if text else ""):
         raise EugenieError(f"{name} is InfluxDB's line protocol, which is for messages", "export it as annotated CSV")
+    if text.startswith("LabVIEW Measurement"):
+        raise EugenieError(
+            f"{name} is a LabVIEW measurement file: its times count from a date and a time of day above its tables",
+            "write absolute times in a column (in Write To Measurement File: one column only, with the time of each"
+            " row), or export the file as CSV with them",
+        )
     if b"\0" not in head and len(_BINARY.findall(head)) > len(head) // 20:
         raise EugenieError(f"{name} is not text, and of no kind that is known", "export the readings as CSV")
     return "csv"

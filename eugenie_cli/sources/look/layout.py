@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.sources.csv.unread_lines import ANNOTATIONS
-from eugenie_cli.sources.look.cells import NUMBER, is_data, kind_of_cell
+from eugenie_cli.sources.look.cells import DATE_ONLY, NUMBER, TIME_ONLY, is_data, kind_of_cell
 from eugenie_cli.sources.look.dialect import SEPARATOR, Line
 from eugenie_cli.sources.look.findings import Notes
 from eugenie_cli.sources.look.header_rows import best_header, cell_of, first_reading, groups, is_name, repeats, units_in
@@ -60,7 +61,7 @@ def layout_of(lines: Sequence[Line], where: str, notes: Notes) -> Layout:
     width = Counter(len(line.fields) for line in below if is_data(line.fields)).most_common(1)[0][0]
     body = next(line.fields for line in below if len(line.fields) == width)
     header = _find_header(above, width, body, layout, notes)
-    if header is not None and "names" not in layout.table:
+    if header is not None and "names" not in layout.table and not _divide_instant(header, body, layout, notes):
         _check_width(header, body, where)
     return layout
 
@@ -156,6 +157,21 @@ def _without_header(above: Sequence[Line], width: int, body: Sequence[str], layo
     notes.find("header", "none", "the first row has readings")
     given = ", ".join(name or "~" for name in layout.table["names"])
     notes.check("table", f"the file does not name its columns; they were called {given}", "write the names in `names`")
+
+
+def _divide_instant(header: Line, body: Sequence[str], layout: Layout, notes: Notes) -> bool:
+    """Name the date and the time of day apart, if the rows have a delimiter between them that the header lacks."""
+    if len(body) != len(header.fields) + 1 or "header" in layout.table:
+        return False
+    for place, (date, clock) in enumerate(itertools.pairwise(body)):
+        if DATE_ONLY.match(date) and TIME_ONLY.match(clock):
+            names = [*header.fields[:place], "Date", "Time", *header.fields[place + 1 :]]
+            skip = header.last + layout.table.pop("data", 2) - 2
+            layout.table.pop("after", None)
+            layout.table |= {"skip": skip, "names": _distinct([name or None for name in names])}
+            notes.find("header", f"line {header.first}", f"{cell_of(header, place)} names a date and a time of day")
+            return True
+    return False
 
 
 def _check_width(header: Line, body: Sequence[str], where: str) -> None:

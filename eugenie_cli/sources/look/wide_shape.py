@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
+from eugenie_cli.readings.number_texts import in_yaml
 from eugenie_cli.sources.look import names
 from eugenie_cli.sources.look.cells import NUMBER
 from eugenie_cli.sources.look.findings import Notes
@@ -16,6 +19,7 @@ from eugenie_cli.sources.look.table import Column, SampleTable
 from eugenie_cli.sources.look.times import TimeColumns
 from eugenie_cli.sources.look.values import is_number, is_value
 
+_STATUS_BEHIND = re.compile(r"^[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?[ ;|/]*(?=[\[({<]?[A-Za-z])")
 SPARSE = 0.3
 """Share of empty cells from which a column may have values only where they changed."""
 
@@ -46,6 +50,12 @@ def wide_shape(table: SampleTable, times: TimeColumns, where: str, notes: Notes)
         ignored = [c for c in ignored if c not in values]
         for column in values:
             notes.check("readings", f"most cells of {printable(column.name, 60)!r} are no numbers; they are rejected")
+    if not values and (found := _with_status(left)):
+        raise EugenieError(
+            f"{where}: numbers are followed by their status, such as {printable(found, 40)!r}",
+            "export the status in a column of its own; or, if only those of one status count, write the source by hand"
+            f" with `value: {{unit: {in_yaml(_STATUS_BEHIND.sub('', found).strip())}}}`",
+        )
     if not values:
         raise EugenieError(
             f"{where}: beside the instant {', '.join(map(repr, times.shared))} no column has numbers",
@@ -183,3 +193,13 @@ _NO_SENSORS: dict[str, Callable[[Column], bool]] = {
     "is part of the instant": lambda column: names.SECONDS.search(column.name) is not None,
 }
 """Why a column with numbers is no sensor."""
+
+
+def _with_status(columns: Sequence[Column]) -> str | None:
+    """The most frequent cell in which a word follows a number, if most cells of a column are such."""
+    for column in columns:
+        cells = {text: count for text, count in column.counts.items() if _STATUS_BEHIND.match(text)}
+        if 2 * sum(cells.values()) > column.filled:
+            usual = Counter(_STATUS_BEHIND.sub("", text) for text in column.cells if text in cells).most_common(1)[0][0]
+            return next(text for text in cells if text.endswith(usual))
+    return None

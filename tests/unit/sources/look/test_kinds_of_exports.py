@@ -41,6 +41,11 @@ CASES = {
     "sep=": ("sep=|\n" + WIDE.replace(",", "|"), TWO, ZONE),
     "blanks": ("time            F1\n2026-03-01T09:00:00Z   1.5\n2026-03-01T09:00:01Z  2.5\n",
                {("F1", T): 1.5, ("F1", T + 1_000): 2.5}, []),
+    "a fixed width, date and time below one name": (
+        f"Timestamp            F1.PV     note\n{ISO}0      1.5       7\n{ISO}1     2.5       8\n",
+        {**PLAIN, ("note", T): 7.0, ("note", T + 1_000): 8.0}, ZONE),
+    "a date and a time below one name": (
+        "when;F1.PV\n[s];[bar]\n01.03.2026;09:00:00;1,5\n01.03.2026;09:00:01;2,5\n", PLAIN, ZONE),
     "delimiter at the end of rows": (f"time;F1.PV\n{ISO}0;1.5;\n{ISO}1;2.5;\n", PLAIN, ZONE),
     "lines above": (
         f"Report of line 3\nmade: 2026-03-02\n\ntime,F1.PV,F2.PV\n{ISO}0,1.5,10\n{ISO}1,2.5,11\n", TWO, ZONE),
@@ -188,6 +193,10 @@ REFUSED = {
     "times of day alone": (b"time,F1.PV\n09:00:00,1.5\n09:00:01,1.6\n", "without a date"),
     "no instants": (b"name;value\nF1.PV;1.5\nF2.PV;2.5\n", "none of its rows has an instant"),
     "no values": (b"time;note\n2026-03-01 09:00:00;started\n2026-03-01 10:00:00;went home\n", "no column has numbers"),
+    "a status behind each number": (
+        b"time,F1,F2\n2026-03-01 09:00:00,1.5 [Good],2.5 [Bad]\n2026-03-01 09:00:01,1.6 [Good],2.7 [Good]\n",
+        "numbers are followed by their status, such as '1.5 [Good]'"),
+    "LabVIEW": (b"LabVIEW Measurement\t\nWriter_Version\t2\n", "a LabVIEW measurement file"),
     "a decimal comma between commas": (
         b"time,F1,F2\n2026-03-01 09:00:00,1,5,2,5\n2026-03-01 09:00:01,1,6,2,7\n", "decimal sign"),
     "HTML": (b"<html><body><table><tr><td>time</td></tr></table>", "HTML"),
