@@ -69,7 +69,8 @@ def _solved_in_chunks(
     def solve(first: tf.Tensor, number: tf.Tensor, filled: tf.TensorArray) -> tuple[tf.Tensor, ...]:
         most = equations[order[first]]
         last = tf.minimum(tf.size(order), first + tf.maximum(1, CHUNK_CELLS // (most * entries)))
-        rows = (tf.gather(part, order[first:last]) for part in (known, present, asset))
+        own = order[first:last]
+        rows = tf.gather(known, own), tf.gather(present, own), tf.gather(asset, own)
         return last, number + 1, filled.write(number, _solved(*rows, precision, most))
 
     empty = tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=[None, entries], infer_shape=False)

@@ -27,7 +27,8 @@ class RowScores(NamedTuple):
 def score_rows(
     predict: Predict, window: int, asset: str, rows: Floats, advance: Callable[[float], None] = lambda _: None
 ) -> RowScores:
-    """Score every row of `rows` float32 [T, S], contiguous grid rows of `asset` in time order.
+    """Score every row of `rows` float32 [T, S], grid rows of `asset` in time order. Gaps may be shortened to
+    `window` - 1 rows.
 
     Rows before the first one count as missing, as they do in the stream. Segments overlap by `window` - 1 rows, so the
     result does not depend on where they are cut.

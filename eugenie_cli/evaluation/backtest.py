@@ -27,7 +27,8 @@ from eugenie_cli.training.open_class import OpenClass
 
 @dataclass(frozen=True)
 class Backtest:
-    """One asset's scored rows of the period: T rows with contiguous edges, S sensors."""
+    """One asset's scored rows of the period: T rows, S sensors. Long gaps in the history are shortened to as many
+    rows as the longest window needs."""
 
     asset: str
     version: int
@@ -109,8 +110,10 @@ def _of_asset(
 ) -> Backtest:
     equipment, (start_ms, end_ms) = fleet.equipment, period
     # a baseline's window may be longer than the model's
-    lead_in = (max(graph.info.window, CHART_WINDOW) - 1) * equipment.step
-    grid = load_grid(fleet, history, asset, None if start_ms is None else start_ms - lead_in, end_ms)
+    longest = max(graph.info.window, CHART_WINDOW)
+    lead_in = (longest - 1) * equipment.step
+    first_ms = None if start_ms is None else start_ms - lead_in
+    grid = load_grid(fleet, history, asset, first_ms, end_ms, gap_rows=longest - 1)
     total = max(len(grid.edges), 1)
     scores = graph.score(asset, grid.rows, lambda rows: advance(rows / total))
     keep = slice(0 if start_ms is None else int(np.searchsorted(grid.edges, start_ms)), None)

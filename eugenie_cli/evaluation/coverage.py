@@ -33,19 +33,20 @@ class Coverage:
 
 
 def coverage_of(edges: Ints, rows: Floats, score: Floats, sensors: Sequence[str], step_ms: int) -> Coverage:
-    """Coverage of contiguous edges [T], rows [T, S] and scores [T]."""
+    """Coverage of edges [T], rows [T, S] and scores [T]; of a gap, the first and the last row must be among them."""
     if not len(edges):
         return Coverage(None, None, 0, None, None, (), tuple((name, 1.0) for name in sensors))
     absent = np.isnan(rows)
     present = ~absent.all(axis=1)
     share = absent[present].mean(axis=0) if present.any() else np.ones(len(sensors))
     worst = [(sensors[i], float(share[i])) for i in np.argsort(-share, kind="stable") if share[i] > 0]
+    total = int(edges[-1] - edges[0]) // step_ms + 1
     gaps = sorted(spans(edges, ~present, step_ms), key=lambda gap: gap[0] - gap[1])
     return Coverage(
         first=int(edges[0]),
         last=int(edges[-1]),
-        rows=len(edges),
-        present=float(present.mean()),
+        rows=total,
+        present=int(np.count_nonzero(present)) / total,
         scored=float((~np.isnan(score[present])).mean()) if present.any() else None,
         gaps=tuple(gaps[:MOST_GAPS]),
         missing=tuple(worst),

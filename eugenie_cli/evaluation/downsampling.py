@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,29 +64,42 @@ def trace(
 
     `sensors`: index, name, unit and contribution of the sensors to draw. `beside`: another version's scores, [T].
     """
-    first, last = np.searchsorted(backtest.edges, span)
+    first, last = np.searchsorted(backtest.edges, span).tolist()
     if first >= last:
         return None
-    step = int(backtest.edges[1] - backtest.edges[0]) if len(backtest.edges) > 1 else 1
-    rows_per_point = -(-int(last - first) // points)
-    start, end = (
-        int(backtest.edges[first]),
-        int(backtest.edges[first]) + rows_per_point * step * -(-int(last - first) // rows_per_point),
-    )
-    rows = slice(int(first), int(last))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a point without a value is NaN, as intended
-        strands = tuple(
-            Strand(
-                name, unit, share,
-                np.nanmin(_folded(backtest.rows[rows, index], rows_per_point), axis=1),
-                np.nanmax(_folded(backtest.rows[rows, index], rows_per_point), axis=1),
-                np.nanmean(_folded(backtest.expected[rows, index], rows_per_point), axis=1),
-            )
-            for index, name, unit, share in sensors
-        )  # fmt: skip
-        score = np.nanmax(_folded(backtest.score[rows], rows_per_point), axis=1)
-        other_score = None if beside is None else np.nanmax(_folded(beside[rows], rows_per_point), axis=1)
+    rows, edges = slice(first, last), backtest.edges[first:last]
+    step = int(np.diff(backtest.edges).min()) if len(backtest.edges) > 1 else 1
+    start = int(edges[0])
+    total = int(edges[-1] - start) // step + 1
+    rows_per_point = -(-total // points)
+    point = (edges - start) // (rows_per_point * step)
+    count = -(-total // rows_per_point)
+    end = start + rows_per_point * step * count
+
+    def reduced(function: np.ufunc, values: Floats) -> Floats:
+        """[n]: of each point's rows; NaN for a point without a value, or in a gap."""
+        at, first_of_point = np.unique(point, return_index=True)
+        of_points = np.full(count, np.nan, values.dtype)
+        of_points[at] = function.reduceat(values, first_of_point)
+        return of_points
+
+    def mean(values: Floats) -> Floats:
+        known = np.isfinite(values)
+        number = np.bincount(point[known], minlength=count)
+        total_of_point = np.bincount(point[known], values[known], minlength=count)
+        return np.divide(total_of_point, number, out=np.full(count, np.nan), where=number > 0).astype(values.dtype)
+
+    strands = tuple(
+        Strand(
+            name, unit, share,
+            reduced(np.fmin, backtest.rows[rows, index]),
+            reduced(np.fmax, backtest.rows[rows, index]),
+            mean(backtest.expected[rows, index]),
+        )
+        for index, name, unit, share in sensors
+    )  # fmt: skip
+    score = reduced(np.fmax, backtest.score[rows])
+    other_score = None if beside is None else reduced(np.fmax, beside[rows])
     return Trace(
         backtest.asset,
         start,
@@ -110,12 +122,6 @@ def score_on(edges: Ints, backtest: Backtest) -> Floats:
     _, into, from_rows = np.intersect1d(edges, backtest.edges, assume_unique=True, return_indices=True)
     scores[into] = backtest.score[from_rows]
     return scores
-
-
-def _folded(values: Floats, size: int) -> Floats:
-    """[T] -> [n, size], padded with NaN."""
-    missing = -len(values) % size
-    return np.append(values, np.full(missing, np.nan, values.dtype)).reshape(-1, size)
 
 
 def _within(spans: Sequence[Span], start: int, end: int) -> tuple[Span, ...]:

@@ -80,7 +80,7 @@ def drift_of(
     sensors, notes = list[SensorDrift](), list[str]()
     with progress.task(f"compare {class_name}", total=len(detector.assets), unit="assets") as advance:
         for asset in fleet.assets:
-            grid, normal = partial(load_grid, fleet, opened.history, asset), partial(normal_rows, fleet)
+            grid, normal = partial(load_grid, fleet, opened.history, asset, gap_rows=0), partial(normal_rows, fleet)
             result = _compare(grid, normal, detector, asset, _span(periods.get(asset, {})), (start_ms, end_ms))
             if isinstance(result, str):
                 notes.append(result)

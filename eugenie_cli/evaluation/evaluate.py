@@ -209,7 +209,9 @@ class _Beside:
     def add(self, first: Backtest, judged: Bools, judgement: Judgement) -> None:
         """Judge the asset that was scored last on the first version's judged rows."""
         assert self._last is not None  # noqa: S101 - for the type checker
-        ((_, own_judgement),) = _judge_asset(self._fleet, self._last, self._labels, judged, {}, first)
+        # a longer window reads more rows before the period and of gaps
+        own_judged = np.isin(self._last.edges, first.edges[judged])
+        ((_, own_judgement),) = _judge_asset(self._fleet, self._last, self._labels, own_judged, {}, first)
         self._judgements.append(own_judgement)
         self._comparison.add(first.edges[judged], judgement, own_judgement)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import AssetReadings, deduplicate
+from eugenie_cli.history.grid_edges import Edges, edges_of
 from eugenie_cli.readings.limits import Limits
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ FEW_EMPTY = 0.1
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows of one asset: contiguous edges from the first to the last row that exists.
+    """Rows of one asset, from the first to the last row that exists.
 
-    `edges` int64 [T]: ms since 1970 UTC, one step apart; `rows` float32 [T, S]: the value of each sensor in the class's
-    order, NaN where missing. A row that does not exist is all NaN.
+    `edges` int64 [T]: ms since 1970 UTC, one step apart, except where a long gap is cut out; `rows` float32 [T, S]: the
+    value of each sensor in the class's order, NaN where missing. A row that does not exist is all NaN.
     """
 
     asset: str
@@ -48,8 +49,10 @@ def align(
     step_ms: int,
     max_gap_ms: int,
     limits: Limits | None = None,
+    gap_rows: int | None = None,
 ) -> Grid:
-    """Readings -> rows. Omits sensors that are not in `sensors`; `limits` are in the order of `sensors`.
+    """Readings -> rows. Omits sensors that are not in `sensors`; `limits` are in the order of `sensors`. Of a longer
+    gap in the readings, only the first row and the last `gap_rows` rows are made; all of them for None.
 
     Raises EugenieError when the readings span more rows than memory can hold.
     """
@@ -66,32 +69,39 @@ def align(
         for number, own in zip(numbers, slices, strict=True)
         if number >= 0 and own.start < own.stop
     ]
-    edges = _edges(readings.asset, [own_ts for _, own_ts, _ in series], step_ms, max_gap_ms, len(sensors))
+    span = _span([own_ts for _, own_ts, _ in series], step_ms, max_gap_ms)
+    if span is None:
+        return Grid(readings.asset, np.zeros(0, np.int64), np.zeros((0, len(sensors)), np.float32))
+    places = edges_of([own_ts for _, own_ts, _ in series], *span, step_ms, max_gap_ms, gap_rows)
+    if len(places) * len(sensors) > MAX_CELLS:
+        raise EugenieError(
+            f"{readings.asset}: {_show(span[0])} to {_show(span[1])} is too long for a grid of {step_ms} ms steps",
+            hint="`eugenie history quality` shows stray readings; set a start and an end, or a longer step",
+        )
+    edges = places.instants
     rows = np.full((len(sensors), len(edges)), np.nan, np.float32)
-    if len(edges):
-        for number, own_ts, own_value in series:
-            _fill(rows[number], edges, own_ts, own_value, step_ms, max_gap_ms)
+    for number, own_ts, own_value in series:
+        _fill(rows[number], places, edges, own_ts, own_value, max_gap_ms)
     return Grid(readings.asset, edges, np.ascontiguousarray(rows.T))
 
 
 def _fill(
     row: NDArray[np.float32],
+    places: Edges,
     edges: NDArray[np.int64],
     ts: NDArray[np.int64],
     value: NDArray[np.float64],
-    step_ms: int,
     max_gap_ms: int,
 ) -> None:
     """Fill in the cells of one sensor, NaN before, from its readings in the order of time."""
-    # the first edge at or after each reading; outside of the grid there is none that the reading reaches
-    first = (ts - (edges[0] - step_ms + 1)) // step_ms
+    first = places.positions(ts)
     inside = slice(*np.searchsorted(first, (0, len(edges))).tolist())
     first, ts, value = first[inside], ts[inside], value[inside].astype(np.float32)
     if not len(first):
         return
     empty = np.ones(len(row), bool)
     empty[first] = False
-    if max_gap_ms >= step_ms - 1:  # a reading reaches its first edge
+    if max_gap_ms >= places.step_ms - 1:  # a reading reaches its first edge
         row[first] = value  # of several, the last one stays
     else:
         reaching = edges[first] - ts <= max_gap_ms
@@ -109,10 +119,8 @@ def _fill(
     row[rest[fresh]] = value[latest[fresh]]
 
 
-def _edges(
-    asset: str, series: Sequence[NDArray[np.int64]], step_ms: int, max_gap_ms: int, sensors: int
-) -> NDArray[np.int64]:
-    """Every edge from the first to the last that has a reading, good or bad, at most `max_gap_ms` old.
+def _span(series: Sequence[NDArray[np.int64]], step_ms: int, max_gap_ms: int) -> tuple[int, int] | None:
+    """The first and the last edge that has a reading, good or bad, at most `max_gap_ms` old; None if there is none.
 
     `series`: the instants of each sensor, in the order of time.
     """
@@ -120,15 +128,9 @@ def _edges(
         series = [ts[-(-ts // step_ms) * step_ms - ts <= max_gap_ms] for ts in series]
     series = [ts for ts in series if len(ts)]
     if not series:
-        return np.zeros(0, np.int64)
+        return None
     start = -(-min(int(ts[0]) for ts in series) // step_ms) * step_ms
-    end = (max(int(ts[-1]) for ts in series) + max_gap_ms) // step_ms * step_ms
-    if ((end - start) // step_ms + 1) * sensors > MAX_CELLS:
-        raise EugenieError(
-            f"{asset}: {_show(start)} to {_show(end)} is too long for a grid of {step_ms} ms steps",
-            hint="`eugenie history quality` shows stray readings; set a start and an end, or a longer step",
-        )
-    return np.arange(start, end + step_ms, step_ms, dtype=np.int64)
+    return start, (max(int(ts[-1]) for ts in series) + max_gap_ms) // step_ms * step_ms
 
 
 def _show(instant_ms: int) -> str:
@@ -146,9 +148,16 @@ def limits_by_name(equipment: EquipmentClass) -> dict[str, tuple[float | None, f
 
 
 def load_grid(
-    fleet: Fleet, history: History, asset: str, start_ms: int | None = None, end_ms: int | None = None
+    fleet: Fleet,
+    history: History,
+    asset: str,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    *,
+    gap_rows: int | None = None,
 ) -> Grid:
-    """The rows of an asset with `start_ms <= edge < end_ms`, by its class's step, maximum gap and limits.
+    """The rows of an asset with `start_ms <= edge < end_ms`, by its class's step, maximum gap and limits. Long gaps are
+    cut out by `gap_rows`: see `align`.
 
     Readings before `start_ms` still count for the first rows, as in the stream. Raises EugenieError for an asset
     that is not of the class; an asset without readings gives a grid without rows.
@@ -158,7 +167,7 @@ def load_grid(
     step, max_gap = equipment.step, equipment.max_gap
     first_ms = None if start_ms is None else start_ms - max_gap
     readings = history.read(asset, first_ms, end_ms, limits_by_name(equipment))
-    grid = align(readings, sensors=equipment.sensor_names, step_ms=step, max_gap_ms=max_gap)
+    grid = align(readings, sensors=equipment.sensor_names, step_ms=step, max_gap_ms=max_gap, gap_rows=gap_rows)
     first = 0 if start_ms is None else int(np.searchsorted(grid.edges, start_ms))
     last = len(grid.edges) if end_ms is None else int(np.searchsorted(grid.edges, end_ms))
     return Grid(asset, grid.edges[first:last], grid.rows[first:last])

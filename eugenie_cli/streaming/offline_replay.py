@@ -114,7 +114,7 @@ def _readings(equipment: EquipmentClass, history: History, result: Backtest) -> 
     lookup = np.array([index.get(name, -1) for name in readings.names], np.int32)
     sensor = lookup[readings.sensor] if len(readings.sensor) else np.zeros(0, np.int32)
     known = sensor >= 0
-    row = (-(-readings.ts[known] // step) * step - first) // step
+    row = np.searchsorted(result.edges, readings.ts[known])
     is_bad = np.isnan(readings.value[known])
     return (
         np.bincount(row[~is_bad], minlength=len(result.edges)),

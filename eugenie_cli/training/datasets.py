@@ -28,7 +28,7 @@ UNUSED, TRAINING, VALIDATION, CALIBRATION = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class NormalGrid:
-    """An asset's rows, with everything abnormal removed.
+    """An asset's rows, with everything abnormal removed, and long pauses shortened.
 
     `edges` int64 [T], ms; `rows` float32 [T, S], engineering units, NaN where missing or not normal;
     `part` int8 [T]: UNUSED, TRAINING, VALIDATION or CALIBRATION.
@@ -58,7 +58,7 @@ class NormalGrid:
         """First and last edge of each stretch of rows in any part: everything that shaped the model."""
         spans = runs(self.part != UNUSED)
         if len(spans) > MOST_STRETCHES:
-            pauses = np.array([after[0] - before[1] for before, after in pairwise(spans)])
+            pauses = np.array([self.edges[after[0]] - self.edges[before[1] - 1] for before, after in pairwise(spans)])
             kept = np.sort(np.argsort(-pauses, kind="stable")[: MOST_STRETCHES - 1])
             starts = [spans[0][0], *(spans[place + 1][0] for place in kept)]
             spans = list(zip(starts, [*(spans[place][1] for place in kept), spans[-1][1]], strict=True))
@@ -171,11 +171,11 @@ def window_ends(rows: Floats, part: Ints, ending: int, window: int) -> Iterator[
 
 
 def fingerprint(grids: Sequence[NormalGrid]) -> str:
-    """SHA-256 of the normal rows, their times and assets, in whatever order: equal data give equal fingerprints."""
+    """SHA-256 of the usable rows, their times and assets, in whatever order: equal data give equal fingerprints."""
     digest = hashlib.sha256()
     for grid in sorted(grids, key=lambda grid: grid.asset):
         digest.update(grid.asset.encode())
         for array in (grid.edges, grid.rows, grid.part):
             for block in blocks(len(array)):
-                digest.update(np.ascontiguousarray(array[block]).tobytes())
+                digest.update(array[block][grid.part[block] != UNUSED].tobytes())
     return digest.hexdigest()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 
+from eugenie_cli.detection.arrays import Ints
+from eugenie_cli.detection.detectors.options import CHART_WINDOW
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.grid import MAX_CELLS, load_grid
+from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.store import AssetSummary, History
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.detectors import MIN_WINDOWS
 from eugenie_cli.site.field_types import to_ms
-from eugenie_cli.site.schema import Fleet
+from eugenie_cli.site.schema import EquipmentClass, Fleet
 from eugenie_cli.training import datasets
 from eugenie_cli.training.datasets import NormalGrid
 from eugenie_cli.training.mmap_arrays import Memory
@@ -54,42 +60,73 @@ def normal_grids(fleet: Fleet, history: History, arrays: Memory, progress: Progr
 
 def normal_grid(fleet: Fleet, history: History, summary: AssetSummary, arrays: Memory) -> NormalGrid | None:
     """An asset's normal rows, equal to those of `history.grid.load_grid` over the whole time, divided into parts; from
-    one window before its first normal period to the end of its last. None when no reading makes a row."""
+    one window before the first of them to the last. Of a longer pause between them, only the first row and those that
+    a window needs are kept. None when no reading makes a normal row."""
     equipment = fleet.equipment
-    step = equipment.step
-    first, last = _span(fleet, summary)
-    length = max(0, (last - first) // step + 1)
-    if length * len(equipment.sensors) > MAX_CELLS:
-        raise EugenieError(
-            f"{summary.asset}: its readings span {length:,} rows, too many for a grid of {step} ms steps",
-            "`eugenie history quality` shows stray readings; set normal periods or a longer step",
-        )
-    edges = arrays.array((length,), np.int64)
-    rows = arrays.array((length, len(equipment.sensors)), np.float32)
-    part = arrays.array((length,), np.int8)
-    begin, end = length, 0
-    whole = (summary.end_ms - summary.start_ms) // step + 1
-    stretch = max(1, -(-whole * STRETCH_READINGS // max(1, summary.readings)))
-    for start in range(0, length, stretch):
-        stop = min(start + stretch, length)
-        edges[start:stop] = first + step * np.arange(start, stop, dtype=np.int64)
-        rows[start:stop] = np.nan
-        part[start:stop] = datasets.UNUSED
-        grid = load_grid(fleet, history, summary.asset, first + start * step, first + stop * step)
-        if not len(grid.edges):
+    step, pause = equipment.step, _pause_rows(equipment)
+    edges, part = arrays.growing((), np.int64), arrays.growing((), np.int8)
+    rows = arrays.growing((len(equipment.sensors),), np.float32)
+    first = previous = None
+    for start, stop in pairwise(_stretches(history, fleet, summary)):
+        grid = load_grid(fleet, history, summary.asset, start, stop, gap_rows=0)
+        used = np.flatnonzero(datasets.normal_rows(fleet, grid) & np.isfinite(grid.rows).any(axis=1))
+        first = int(grid.edges[0]) if first is None and len(grid.edges) else first
+        if not len(used) or first is None:
             continue
-        place = int(grid.edges[0] - first) // step
-        inside = slice(place, place + len(grid.edges))
-        normal = datasets.normal_rows(fleet, grid)
-        rows[inside] = np.where(normal[:, None], grid.rows, np.float32(np.nan))
-        part[inside] = normal & np.isfinite(grid.rows).any(axis=1)
-        begin, end = min(begin, place), max(end, inside.stop)
-    if begin >= end:
+        if previous is None:  # a window may begin before the first normal row, but not before the first row
+            previous = max(first, int(grid.edges[used[0]]) - pause * step) - step
+        own_edges, places = _with_pauses(previous, grid.edges[used], step, pause)
+        own_rows = np.full((len(own_edges), grid.rows.shape[1]), np.nan, np.float32)
+        own_part = np.full(len(own_edges), datasets.UNUSED, np.int8)
+        own_rows[places], own_part[places] = grid.rows[used], datasets.TRAINING
+        edges.append(own_edges)
+        rows.append(own_rows)
+        part.append(own_part)
+        previous = int(grid.edges[used[-1]])
+    if previous is None:
         return None
-    own = edges[begin:end], rows[begin:end], part[begin:end]
-    doubts = datasets.repair(own[1], own[2], own[0], equipment.sensors)
-    datasets.divide(own[2], equipment.model.calibration)
-    return NormalGrid(summary.asset, *own, doubts)
+    normal = NormalGrid(summary.asset, edges.finished(), rows.finished(), part.finished())
+    doubts = datasets.repair(normal.rows, normal.part, normal.edges, equipment.sensors)
+    datasets.divide(normal.part, equipment.model.calibration)
+    return replace(normal, doubts=doubts)
+
+
+def _with_pauses(previous: int, used: Ints, step: int, pause: int) -> tuple[Ints, Ints]:
+    """The edges of the usable rows `used` int64 [n] with those between them since the edge `previous`, int64 [m], and
+    the places of the usable ones, [n]. Of more than `pause + 1` edges between, the first and the last `pause` are kept.
+    """
+    before = np.concatenate([[previous], used[:-1]])
+    between = (used - before) // step - 1
+    kept = np.minimum(between, pause + 1)
+    places = np.cumsum(kept + 1) - 1
+    edges = np.repeat(used, kept + 1) - step * (np.repeat(places, kept + 1) - np.arange(places[-1] + 1))
+    shortened = between > kept
+    edges[(places - kept)[shortened]] = before[shortened] + step
+    return edges, places
+
+
+def _pause_rows(equipment: EquipmentClass) -> int:
+    """Rows of a pause that windows of the class's model and of the baselines, or targets after them, may reach."""
+    model = equipment.model
+    return max(model.window, CHART_WINDOW, *getattr(model, "horizons", ()))
+
+
+def _stretches(history: History, fleet: Fleet, summary: AssetSummary) -> Ints:
+    """Edges between which an asset's readings are read at once: about `STRETCH_READINGS` each, as far as the parts of
+    the history tell, whose readings need not be spread evenly."""
+    first, last = _span(fleet, summary)
+    step = fleet.equipment.step
+    spans = [placed.part.assets[summary.asset] for placed in history.snapshot().by_asset[summary.asset]]
+    count, start, end = np.array(spans, np.float64).T
+    change = count / (end + 1 - start)
+    borders, changes = np.concatenate([start, end + 1]), np.concatenate([change, -change])
+    order = np.argsort(borders, kind="stable")
+    instants, density = borders[order], np.cumsum(changes[order])[:-1]
+    readings = np.concatenate([[0.0], np.cumsum(density * np.diff(instants))])
+    before, until = np.interp([first, last], instants, readings).tolist()
+    reached = np.linspace(before, until, max(1, math.ceil((until - before) / STRETCH_READINGS)) + 1)[1:-1]
+    between = np.interp(reached, readings, instants).astype(np.int64) // step * step
+    return np.unique(np.concatenate([[first], between[(between > first) & (between < last)], [last + 1]]))
 
 
 def _span(fleet: Fleet, summary: AssetSummary) -> tuple[int, int]:
@@ -100,4 +137,4 @@ def _span(fleet: Fleet, summary: AssetSummary) -> tuple[int, int]:
     if periods:  # a window may begin before its first normal row
         first = max(first, min(to_ms(period.start) for period in periods) - equipment.model.window * equipment.step)
         last = min(last, max(to_ms(period.end) for period in periods))
-    return first // equipment.step * equipment.step, last
+    return first // equipment.step * equipment.step, max(first, last)

@@ -82,7 +82,7 @@ def residuals(judged: Sequence[JudgedRows], sensors: Sequence[str], path: Path) 
     figure = Figure(figsize=(9, 2 + 0.5 * len(sensors)), layout="constrained")
     above, below = figure.subplots(2, 1)
     limit = {"vmin": -MOST_DEVIATIONS, "vmax": MOST_DEVIATIONS}
-    step = int(np.diff(first.edges[:2])[0]) if len(first.edges) > 1 else 1
+    step = int(np.diff(first.edges).min()) if len(first.edges) > 1 else 1
     times = np.append(first.edges, first.edges[-1] + step).astype("datetime64[ms]")
     shown = above.pcolormesh(times, np.arange(len(sensors) + 1), first.residual.T, cmap="RdBu_r", **limit)
     figure.colorbar(shown, ax=above, label="deviations")

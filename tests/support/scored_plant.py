@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from eugenie_cli.serving import model_info
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import mlflow_store
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 STEP = 1_000
@@ -61,7 +63,7 @@ def export(directory: Path, version: int = 3, factor: float = 1.0) -> None:
             return {
                 "score": tf.where(valid, factor * tf.reduce_max(mean, axis=-1), float("nan")),
                 "contribution": mean / tf.reduce_sum(mean + 1e-9, axis=-1, keepdims=True),
-                "expected": tf.broadcast_to([10.0, 20.0], tf.shape(mean)),
+                "expected": tf.where(valid[..., None], tf.broadcast_to([10.0, 20.0], tf.shape(mean)), float("nan")),
             }
 
     model = Model()
@@ -81,3 +83,12 @@ def export(directory: Path, version: int = 3, factor: float = 1.0) -> None:
     )
     (directory / model_info.LOCATION).parent.mkdir(exist_ok=True)
     (directory / model_info.LOCATION).write_text(model_info.render(info))
+
+
+def register(site: Site, *runs: str) -> None:
+    """Register versions of the class from runs that no longer exist."""
+    client = mlflow_store.client(site)
+    name = mlflow_store.registered_name(site, "pump")
+    client.create_registered_model(name)
+    for run in runs:
+        client.create_model_version(name, str(site.base), run, await_creation_for=0)

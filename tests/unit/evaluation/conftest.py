@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.scored_plant import SITE, START, STEP, export, rows_of
+from support.scored_plant import SITE, START, STEP, export, register, rows_of
 
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training import mlflow_store
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +34,3 @@ def plant(tmp_path_factory) -> Site:
     export(folder / "workspace" / "models" / "pump" / "3")
     register(site, "run", "run", "run", "run")
     return site
-
-
-def register(site: Site, *runs: str) -> None:
-    """Register versions of the class from runs that no longer exist."""
-    client = mlflow_store.client(site)
-    name = mlflow_store.registered_name(site, "pump")
-    client.create_registered_model(name)
-    for run in runs:
-        client.create_model_version(name, str(site.base), run, await_creation_for=0)

@@ -162,3 +162,48 @@ def test_at_equal_instants_a_possible_value_in_history_wins_over_an_impossible_o
     history.commit("s", [Batch.of(rows)])
     assert load_grid(site.fleet("pump"), history, "p1").rows[0].tolist()[:2] == [99.0, 5.0]  # only pressure has limits
     assert load_grid(site.fleet("pump"), history, "p1", 10_000, 20_000).rows.shape == (0, 3)
+
+
+def without_long_gaps(edges: np.ndarray, rows: list[tuple[str, int, float]], step: int, max_gap: int, gap_rows: int):
+    """The edges that remain, one by one: those that a reading reaches or that are its first, and the ends of gaps."""
+    reached = {
+        edge
+        for name, ts, _ in rows
+        if name in NAMES
+        for edge in range(-(-ts // step) * step, max(-(-ts // step) * step, ts + max_gap) + 1, step)
+    }
+    kept, gap = [], []
+    for edge in [*edges.tolist(), None]:
+        if edge is not None and edge not in reached:
+            gap.append(edge)
+            continue
+        kept += gap if len(gap) <= gap_rows + 1 else [gap[0], *gap[len(gap) - gap_rows :]]
+        kept, gap = [*kept, *([] if edge is None else [edge])], []
+    return kept
+
+
+distant_readings = st.lists(
+    st.tuples(st.sampled_from([*NAMES, "unknown"]), st.integers(0, 60_000), st.sampled_from([NAN, 0.0, 1.0])),
+    max_size=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    distant_readings,
+    st.sampled_from([500, 1000, 3000]),
+    st.sampled_from([1, 400, 1000, 2500, 5000]),
+    st.sampled_from([0, 1, 3, 10]),
+)
+def test_a_grid_with_long_gaps_cut_out_has_the_rows_of_the_whole(rows, step, max_gap, gap_rows) -> None:
+    whole = align(readings(rows), sensors=NAMES, step_ms=step, max_gap_ms=max_gap)
+    short = align(readings(rows), sensors=NAMES, step_ms=step, max_gap_ms=max_gap, gap_rows=gap_rows)
+    assert short.edges.tolist() == without_long_gaps(whole.edges, rows, step, max_gap, gap_rows)
+    np.testing.assert_array_equal(short.rows, whole.rows[np.isin(whole.edges, short.edges)])
+    assert np.isnan(whole.rows[~np.isin(whole.edges, short.edges)]).all()
+
+
+def test_a_stray_reading_costs_a_gap_and_not_the_memory() -> None:
+    rows = [("x", 0, 1.0), ("x", 40 * 365 * 86_400_000, 2.0)]
+    grid = align(readings(rows), sensors=NAMES, step_ms=1000, max_gap_ms=2000, gap_rows=5)
+    assert len(grid.edges) == 3 + 1 + 5 + 3

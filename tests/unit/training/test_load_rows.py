@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -85,6 +86,62 @@ def test_reading_starts_no_earlier_than_a_window_before_the_first_period(tmp_pat
             np.concatenate([*datasets.window_ends(rows.rows, rows.part, part, 40)]) for rows in (own_grid, whole)
         )
         np.testing.assert_array_equal(ends + first, all_ends)
+
+
+def sparse(asset: str, seed: int) -> Batch:
+    """Stretches of readings with pauses of seconds to hours, a few of which are near a window's length."""
+    random = np.random.default_rng(seed)
+    pauses = random.choice([1, 3, 35, 59, 60, 61, 62, 63, 65, 70, 300, 9_000], 60)
+    lengths = random.choice([1, 2, 30, 80, 200], 60)
+    second = np.concatenate([start + np.arange(length) for start, length in
+                             zip(np.cumsum(pauses + lengths), lengths, strict=True)])  # fmt: skip
+    ts = 1000 * np.repeat(second, 2) + random.integers(0, 700, 2 * len(second))
+    present = random.random(len(ts)) > 0.05
+    index = np.tile(np.arange(2, dtype=np.int32), len(second))[present]
+    return Batch([(asset, "a"), (asset, "b")], index, ts[present], random.normal(size=len(ts))[present])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_long_pauses_are_cut_out_of_a_history_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """With and without: the same rows, fingerprint, stretches, windows and targets."""
+    window, ahead = 20, 5
+    plant = site(tmp_path, window=window, warmup=10, horizons=[1, ahead])
+    fleet, history = plant.fleet("pump"), open_history(plant)
+    history.commit("logger", [sparse("one", seed)])
+    (summary,) = history.summary()
+    grid = load_grid(fleet, history, "one")
+    whole = datasets.split(grid, datasets.normal_rows(fleet, grid), 0.25)
+    monkeypatch.setattr(load_rows, "STRETCH_READINGS", 700)
+    short = load_rows.normal_grid(fleet, history, summary, mmap_arrays.MmapArrays(tmp_path / "training"))
+    assert len(short.edges) < len(whole.edges) / 3
+    assert (short.doubts, short.stretches(), short.used) == (whole.doubts, whole.stretches(), whole.used)
+    assert datasets.fingerprint([short]) == datasets.fingerprint([whole])
+    for part in (datasets.TRAINING, datasets.VALIDATION, datasets.CALIBRATION):
+        cut = []
+        for made in (short, whole):
+            ends = np.concatenate([*datasets.window_ends(made.rows, made.part, part, window)])
+            rows = np.concatenate([made.rows, np.full((ahead, 2), np.nan, np.float32)])
+            cut.append((made.edges[ends], rows[ends[:, None] + np.arange(1 - window, ahead + 1)]))
+        assert part != datasets.TRAINING or len(cut[0][0]) > 300
+        for of_short, of_whole in zip(*cut, strict=True):
+            np.testing.assert_array_equal(of_short, of_whole)
+
+
+def test_stretches_follow_the_readings_and_not_the_calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant = site(tmp_path)
+    history = open_history(plant)
+    for month, rows in ((0, 3_000), (11, 2_000)):
+        second = month * 30 * 86_400 + np.arange(rows)
+        batch = Batch([("one", "a")], np.zeros(rows, np.int32), 1000 * second, np.sin(second / 9.0))
+        history.commit("logger", [batch], key=str(month))
+    (summary,) = history.summary()
+    monkeypatch.setattr(load_rows, "STRETCH_READINGS", 500)
+    borders = load_rows._stretches(history, plant.fleet("pump"), summary)
+    counts = [len(history.read("one", *bounds).ts) for bounds in itertools.pairwise(borders)]
+    assert sum(counts) == 5_000
+    assert max(counts) <= 501
 
 
 def test_blocks_find_the_windows_that_the_whole_has(monkeypatch: pytest.MonkeyPatch) -> None:
