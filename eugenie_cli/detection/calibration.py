@@ -48,10 +48,11 @@ from eugenie_cli.detection.residual_variance import Scatter
 MAX_BASELINE_ROWS = 20_000
 MAX_ROWS = 60_000
 # Floors of a deviation, as a share of the class's deviation and of the value itself. Without them, a sensor that hardly
-# moves in normal operation would raise an alarm when its last digit changes.
+# moves in normal operation would raise an alarm when its last digit changes. The absolute floor is for rounding errors
+# around 0: pressures in vacuum and concentrations are of the order of 1e-9.
 MIN_SHARE_OF_CLASS = 0.1
 MIN_SHARE_OF_VALUE = 1e-3
-MIN_DEVIATION = 1e-6
+MIN_DEVIATION = 1e-12
 # A sensor whose normal values differ by less than this share of the floored deviation never moved, and its history does
 # not show how far it moves. Its deviation is then a share of its value, or a multiple of the deviation of the class's
 # other assets; `covariance.STILL_DEVIATION` makes a step of half a per cent, or of one of their deviations, count as

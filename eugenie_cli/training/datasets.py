@@ -15,7 +15,7 @@ from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.history.grid import Grid
 from eugenie_cli.site.field_types import to_ms
 from eugenie_cli.site.schema import EquipmentClass, Fleet, Period, Sensor
-from eugenie_cli.training import blind_sensors, outliers, rescaled
+from eugenie_cli.training import blind_sensors, outliers, rescaled, stopped_sensors
 from eugenie_cli.training.mmap_arrays import blocks
 
 # Share of the rows before the calibration block that decides when to stop: the last ones, which are not trained on.
@@ -136,6 +136,10 @@ def repair(rows: Floats, part: Ints, edges: Ints, sensors: Sequence[Sensor]) -> 
             for wild in dropped
         ),
         *(rescaled.describe(change, names[change.sensor], _at(edges[change.row])) for change in changes),
+        *(
+            stopped_sensors.describe(pause, names[pause.sensor], _at(edges[pause.first]), _at(edges[pause.last]))
+            for pause in stopped_sensors.pauses(rows, part)
+        ),
         *blind_sensors.describe(blind_sensors.blinded(rows, part), names),
     )
 

@@ -20,7 +20,7 @@ TAG = "eugenie.recipe"
 # imports, except the modules that only store arrays and checkpoints.
 MODULES = (
     "alarm_rehearsal", "batches", "blind_sensors", "build", "classical", "datasets", "devices", "fit", "layers",
-    "learning_rate", "load_rows", "outliers", "recurrence", "rescaled", "trainer", "xla",
+    "learning_rate", "load_rows", "outliers", "recurrence", "rescaled", "stopped_sensors", "trainer", "xla",
 )  # fmt: skip
 
 

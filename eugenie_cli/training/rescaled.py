@@ -23,9 +23,11 @@ from eugenie_cli.training.outliers import thinned
 LEVEL_VALUES = 25
 LEAST_LEVEL_VALUES = 10
 # The gap between the values of the two units is at least this share of the wider range. A step that is no change of
-# unit is reported when its gap is as wide as the range.
+# unit is reported when its gap is as wide as the range, or a quarter of it if no other sensor steps: a transmitter was
+# replaced or adjusted.
 GAP = 0.1
 GAP_TO_TELL = 1.0
+GAP_TO_TELL_ALONE = 0.25
 # More changes than this come from a machine that starts and stops.
 MOST_CHANGES = 4
 # A smaller factor cannot be distinguished from a new level with the same noise, within these tolerances of the noise's
@@ -40,8 +42,8 @@ USUAL = (
     25.4, 2.204623, 1.8,
 )  # fmt: skip
 NEAR = 0.025
-# Conversions with an offset: °C to °F, °C to K, and back.
-OFFSETS = ((1.8, 32.0), (1 / 1.8, -32.0 / 1.8), (1.0, 273.15), (1.0, -273.15))
+# Conversions with an offset: °C to °F, °C to K, and back; and a change of sign.
+OFFSETS = ((1.8, 32.0), (1 / 1.8, -32.0 / 1.8), (1.0, 273.15), (1.0, -273.15), (-1.0, 0.0))
 OFFSET_SLACK = 0.03
 # Another sensor changed at the same time when it stepped by this share of its range.
 STEP_OF_OTHERS = 0.5
@@ -90,8 +92,9 @@ def convert(rows: Floats, part: Ints) -> tuple[Change, ...]:
     for sensor, split in splits.items():
         fit = fits[sensor]
         row, levels = int(split.rows[split.changes[-1]]), _levels(split, split.changes[-1])
-        if fit is None or _others_step(numbers, sample, sensor, row, fits):
-            if len(split.changes) == 1 and split.gap >= GAP_TO_TELL:
+        others_step = _others_step(numbers, sample, sensor, row, fits)
+        if fit is None or others_step:
+            if len(split.changes) == 1 and split.gap >= (GAP_TO_TELL if others_step else GAP_TO_TELL_ALONE):
                 changes.append(Change(sensor, row, levels))
             continue
         changes.append(Change(sensor, row, levels, *fit))
@@ -148,9 +151,10 @@ def _conversion(split: _Split) -> tuple[float, float] | None:
 
     def surprise(factor: float) -> float:
         """How far the noise's factor is from this one, in log ratio."""
-        return float(abs(np.log(now / was / factor)))
+        return float(abs(np.log(now / was / abs(factor))))
 
-    slack = max(2 * now, OFFSET_SLACK * float(np.abs(current - other).max()))
+    spread = float(split.value[split.current].std())  # the process moves from one level to the other, too
+    slack = max(2 * now, 2 * spread, OFFSET_SLACK * float(np.abs(current - other).max()))
     possible = [pair for pair in OFFSETS if np.all(np.abs(other * pair[0] + pair[1] - current) <= slack)]
     if np.all(other * current > 0):
         ratios = current / other
@@ -175,7 +179,7 @@ def _others_step(
     place, own = int(np.searchsorted(numbers, row)), fits[sensor]
     for other, column in enumerate(sample.T):
         fit = fits.get(other)
-        alike = fit is not None and own is not None and abs(np.log(fit[0] / own[0])) <= np.log(TOLERANCE)
+        alike = fit is not None and own is not None and _same_factor(fit[0], own[0])
         if other == sensor or alike:
             continue
         before, after = column[max(0, place - LEVEL_VALUES) : place], column[place : place + LEVEL_VALUES]
@@ -187,6 +191,10 @@ def _others_step(
         if abs(np.median(after) - np.median(before)) > STEP_OF_OTHERS * reach and reach > 0:
             return True
     return False
+
+
+def _same_factor(factor: float, other: float) -> bool:
+    return factor * other > 0 and bool(abs(np.log(factor / other)) <= np.log(TOLERANCE))
 
 
 def describe(change: Change, sensor: str, when: str) -> str:
