@@ -106,9 +106,10 @@ def _with_pauses(previous: int, used: Ints, step: int, pause: int) -> tuple[Ints
 
 
 def _pause_rows(equipment: EquipmentClass) -> int:
-    """Rows of a pause that windows of the class's model and of the baselines, or targets after them, may reach."""
-    model = equipment.model
-    return max(model.window, CHART_WINDOW, *getattr(model, "horizons", ()))
+    """Rows of a pause that windows of the class's model and of the baselines, or targets after them, may reach; and
+    enough for it to remain a silence of the alarm."""
+    model, silence = equipment.model, equipment.silence_ms // equipment.step + 1
+    return max(model.window, CHART_WINDOW, silence, *getattr(model, "horizons", ()))
 
 
 def _stretches(history: History, fleet: Fleet, summary: AssetSummary) -> Ints:

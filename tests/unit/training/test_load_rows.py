@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from eugenie_cli.detection.episode_counts import after_silence
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.grid import load_grid
@@ -22,12 +23,14 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.training import datasets, load_rows, mmap_arrays
 
 
-def site(folder: Path, assets: Sequence[str] = ("one", "two"), **model: object) -> Site:
+def site(folder: Path, assets: Sequence[str] = ("one", "two"), silence: str = "15s", **model: object) -> Site:
     return Site.model_validate(
         {
             "site": "s",
             "workspace": "work",
-            "classes": {"pump": {"sensors": [{"name": "a"}, {"name": "b"}], "model": model}},
+            "classes": {
+                "pump": {"sensors": [{"name": "a"}, {"name": "b"}], "model": model, "alarm": {"silence": silence}}
+            },
             "assets": {name: {"class": "pump"} for name in assets},
             "exclude": [{"start": "1970-01-01T00:05:00Z", "end": "1970-01-01T00:06:40Z"}],
             "base": folder,
@@ -105,9 +108,9 @@ def sparse(asset: str, seed: int) -> Batch:
 def test_long_pauses_are_cut_out_of_a_history_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """With and without: the same rows, fingerprint, stretches, windows and targets."""
+    """With and without: the same rows, fingerprint, stretches, silences, windows and targets."""
     window, ahead = 20, 5
-    plant = site(tmp_path, window=window, warmup=10, horizons=[1, ahead])
+    plant = site(tmp_path, silence="4m", window=window, warmup=10, horizons=[1, ahead])
     fleet, history = plant.fleet("pump"), open_history(plant)
     history.commit("logger", [sparse("one", seed)])
     (summary,) = history.summary()
@@ -118,6 +121,11 @@ def test_long_pauses_are_cut_out_of_a_history_and_nothing_else(
     assert len(short.edges) < len(whole.edges) / 3
     assert (short.doubts, short.stretches(), short.used) == (whole.doubts, whole.stretches(), whole.used)
     assert datasets.fingerprint([short]) == datasets.fingerprint([whole])
+    silences = [
+        after_silence(np.flatnonzero(made.part), fleet.equipment.alarm_policy.silence_rows) for made in (short, whole)
+    ]
+    assert silences[0].tolist() == silences[1].tolist()
+    assert 1 < silences[0].sum() < 60
     for part in (datasets.TRAINING, datasets.VALIDATION, datasets.CALIBRATION):
         cut = []
         for made in (short, whole):
