@@ -283,10 +283,10 @@ def test_a_class_without_a_version_does_not_stop_the_others(plant):
 def test_an_asset_whose_history_cannot_be_read_does_not_stop_the_others(plant, monkeypatch):
     whole = evaluate_class(open_class(plant, "pump"), EvaluationOptions(LABELS, version=3, with_baselines=False))
 
-    def load_grid(fleet, history, asset, *period):
+    def load_grid(fleet, history, asset, *period, gap_rows):
         if asset == "p-2":
             raise EugenieError("p-2: its readings span 10,000,000,000 rows")
-        return grid.load_grid(fleet, history, asset, *period)
+        return grid.load_grid(fleet, history, asset, *period, gap_rows=gap_rows)
 
     monkeypatch.setattr(backtests, "load_grid", load_grid)
     part = evaluate_class(open_class(plant, "pump"), EvaluationOptions(LABELS, version=3, with_baselines=False))

@@ -12,11 +12,11 @@ from support.scored_plant import FAULT, ROWS, SITE, START, STEP, export, registe
 from eugenie_cli.evaluation import backtest as backtests
 from eugenie_cli.evaluation import evaluate
 from eugenie_cli.evaluation.collector import Collector
-from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.history import grid
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
+from eugenie_cli.site.labels import Label, Labels
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import offline_replay
