@@ -177,13 +177,7 @@ def _all_later(starts: NDArray[np.int64], ts: NDArray[np.int64]) -> bool:
 def repeated_by(starts: NDArray[np.int64], numbers: Sequence[int] | None = None) -> NDArray[np.int32]:
     """int32 [N]: the number of the series of each reading (default: its place). `starts`: as in `Sorted`."""
     numbers = range(len(starts) - 1) if numbers is None else numbers
-    if starts[-1] < SHORTEST_RUN * len(numbers):
-        return np.repeat(np.array(numbers, np.int32), np.diff(starts))
-    repeated = np.zeros(int(starts[-1]), np.int32)
-    for number, (start, stop) in zip(numbers, itertools.pairwise(starts.tolist()), strict=True):
-        if number:
-            repeated[start:stop] = number  # faster than `repeat`, which copies numbers one by one
-    return repeated
+    return np.repeat(np.array(numbers, np.int32), np.diff(starts))
 
 
 def _repetitions(index: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]) -> tuple[int, int]:
@@ -257,6 +251,7 @@ def write_readings(readings: Sorted, target: IO[bytes], *, small: bool = False) 
         use_dictionary=[name for name in ("asset", "sensor", ITEM) if name in schema.names],
         column_encoding={"ts": "DELTA_BINARY_PACKED"},
         write_statistics=["asset", "ts"],  # what readers choose row groups by; others would cost as much as the rest
+        write_batch_size=ROW_GROUP,  # the statistics of texts are computed anew for each batch
     ) as writer:
         for rows in row_groups(readings.series, readings.starts):
             writer.write_table(readings.table(rows), ROW_GROUP)
@@ -277,7 +272,7 @@ def _texts(values: list[str], starts: NDArray[np.int64]) -> pa.DictionaryArray:
     unique = list(dict.fromkeys(values))
     codes = {text: number for number, text in enumerate(unique)}
     indices = repeated_by(starts, [codes[text] for text in values])
-    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(unique, pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(unique, pa.string()), safe=False)
 
 
 def _spans(series: list[Series], starts: NDArray[np.int64], ts: NDArray[np.int64]) -> dict[str, Span]:

@@ -6,11 +6,11 @@ block. Non-ASCII texts are in no block either, or match no layout: both are left
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 LONGEST_TEXT = 80
@@ -63,8 +63,9 @@ def has_runs(texts: pa.StringArray) -> bool:
     count = len(texts)
     if count < 2 * SAMPLE or texts.null_count:
         return False
-    middle = texts.slice(count // 2, SAMPLE).to_pylist()
-    return sum(text != after for text, after in itertools.pairwise(middle)) * SHORTEST_RUN <= SAMPLE
+    middle = texts.slice(count // 2, SAMPLE)
+    changes = pc.not_equal(middle.slice(1), middle.slice(0, SAMPLE - 1))
+    return changes.true_count * SHORTEST_RUN <= SAMPLE
 
 
 def run_starts(texts: pa.StringArray) -> NDArray[np.int64] | None:
@@ -78,7 +79,7 @@ def run_starts(texts: pa.StringArray) -> NDArray[np.int64] | None:
     characters = np.frombuffer(buffer, np.uint8, count * length, begin)
     differ = np.zeros(-(-len(characters) // 8) * 8, bool)
     np.not_equal(characters[length:], characters[:-length], out=differ[: len(characters) - length])
-    words = np.flatnonzero(differ.view(np.int64))  # eight characters at a time: nearly all are equal
+    words = np.flatnonzero(differ.view(np.int64) != 0)  # eight characters at a time: nearly all are equal
     word, place = np.nonzero(differ.reshape(-1, 8)[words])
     rows = (words[word] * 8 + place) // length + 1
     return np.concatenate([[0], rows[:1], rows[1:][rows[1:] != rows[:-1]]])

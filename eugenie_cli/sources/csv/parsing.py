@@ -18,6 +18,8 @@ CACHED_BYTES = 1 << 19
 """Numbers are parsed faster in pieces that fit into the processor's cache. No row may be longer."""
 MANY_COLUMNS = 8_000
 """Columns from which a row could be longer."""
+_POOL = pa.mimalloc_memory_pool()
+"""The default one, jemalloc, returns the memory of each block to the system, which clears it for the next one."""
 
 
 class BlockParser:
@@ -66,6 +68,7 @@ class BlockParser:
                 decimal_point=decimal,
                 check_utf8=False,  # the lines of a block have been checked
             ),
+            memory_pool=_POOL,
         )
         records = table.combine_chunks().to_batches()[0] if table.num_rows else self._empty
         return self._check_spare(records, ragged) if self._header.spare else (records, ragged)
