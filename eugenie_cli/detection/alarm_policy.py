@@ -12,7 +12,7 @@ DAY_MS = 86_400_000
 USUAL_SHARE = 0.01
 # On-delays in rows to choose from, and the off-delay that goes with each: a longer on-delay lowers the threshold that
 # keeps the budget, but every fault is found later, and short ones not at all.
-DELAYS = (Delays(3, 5), Delays(5, 5), Delays(10, 10))
+DELAYS = (Delays(5, 5), Delays(10, 10))
 LONGEST_OFF_DELAY = max(delays.off for delays in DELAYS)
 
 

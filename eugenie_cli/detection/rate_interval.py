@@ -25,4 +25,4 @@ def rate_interval(count: float, exposure: float) -> Interval:
     low, high = (
         shape * max(0.0, 1 - 1 / (9 * shape) + sign * _Z / (3 * shape**0.5)) ** 3 / exposure for sign in (-1, 1)
     )
-    return Interval(low, high)
+    return Interval(low if count else 0.0, high)

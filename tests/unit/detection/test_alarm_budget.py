@@ -78,7 +78,7 @@ def test_a_budget_of_alarms_is_kept_on_later_rows() -> None:
     raised, days = 0, 0.0
     for seed in range(6):
         calibration, later = np.split(normal_operation(seed, 150_000), [20_000])
-        threshold, found = thresholds(each(calibration), policy())
+        threshold, found = thresholds(each(calibration), policy(on_delay=3))
         assert found.alarm is not None
         silences = after_silence(np.arange(len(later)), 15)
         raised += count(later, silences, float(threshold[0]), found.alarm.delays)
@@ -110,7 +110,7 @@ def test_a_history_too_short_for_the_budget_promises_what_it_can() -> None:
 
 def test_a_rarer_budget_has_higher_thresholds() -> None:
     series = each(*(normal_operation(seed, 20_000) for seed in range(4)))
-    often, rarely = (thresholds(series, policy(AlarmBudget(1, days * DAY_MS))) for days in (2, 30))
+    often, rarely = (thresholds(series, policy(AlarmBudget(1, days * DAY_MS), on_delay=3)) for days in (2, 30))
     assert (rarely[0] > often[0]).all()
 
 
