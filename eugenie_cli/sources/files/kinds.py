@@ -31,7 +31,7 @@ _PARQUET = Kind("a Parquet file", "parquet", _CSV)
 _ARROW = Kind("an Arrow file", "parquet", _CSV)
 _XLS = Kind("a workbook (.xls)", "excel", _SHEET)
 LOCKED = Kind("a workbook that is protected with a password", None, "save it without a password")
-_RENAME = "rename it, so that it ends in {}, or unpack it"
+_RENAME = "rename it, so that it ends in {}"
 GZIP = Kind("compressed with gzip", None, _RENAME.format(".gz"))
 _MAGIC = (
     (b"PAR1", _PARQUET),
