@@ -196,7 +196,7 @@ def _flagged(challenger: Report, champion: Report, rule: PromotionGate, budget: 
     if new is None or old is None:
         return
     # with labels, false alarms are also counted, and each one spans more rows than the budget may allow
-    allowed = max(old * rule.alarm_factor, budget, rule.alarm_time if labelled else 0.0)
+    allowed = min(max(old * rule.alarm_factor, budget, rule.alarm_time if labelled else 0.0), 1.0)
     name = "share of quiet rows above 1" if labelled else "share of rows above 1"
     yield Condition(
         new <= allowed,
