@@ -50,11 +50,11 @@ class Plant:
 
 
 def read_table(path: Path, delimiter: str = ",", ignore: Sequence[str] = ()) -> Table:
-    """Read a file whose first column is the time, without the columns of `ignore`."""
+    """Read a file whose first column is the time, without the columns of `ignore`. An empty cell is NaN."""
     with path.open(newline="", encoding="utf-8") as file:
         header, *lines = csv.reader(file, delimiter=delimiter)
     columns = [index for index, name in enumerate(header) if index and name not in ignore]
-    values = np.array([[float(line[index]) for index in columns] for line in lines])
+    values = np.array([[float(line[index] or "nan") for index in columns] for line in lines])
     return Table(np.array([instant(line[0]) for line in lines], np.int64), values, tuple(header[i] for i in columns))
 
 

@@ -6,7 +6,7 @@ Thresholds calibrated on training rows would be too low, and live data would exc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from eugenie_cli.detection import residual_variance
+from eugenie_cli.detection import combination, residual_variance
 from eugenie_cli.detection.alarm_budget import CalibrationSeries, thresholds
 from eugenie_cli.detection.alarm_policy import AlarmPolicy
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
@@ -42,6 +42,7 @@ from eugenie_cli.detection.detector import Calibration
 from eugenie_cli.detection.ewma import ewma_kernel, redundancy
 from eugenie_cli.detection.forecasters import statistics_of
 from eugenie_cli.detection.residual_variance import Scatter
+from eugenie_cli.detection.window_statistics import Forecaster
 
 # More rows of an asset than this add nothing, so evenly spread segments are sampled. A baseline needs means and
 # covariances; a threshold needs a quantile of the rarest rows, and so more rows.
@@ -83,6 +84,8 @@ class Calibrated:
     residual: Baseline
     level: Baseline
     scatter: Scatter
+    units_of_parts: Floats | None
+    """Of `combination`, for a forecaster with a linear path."""
     threshold: Floats
     calibration: Calibration
     statistic: tuple[Floats, ...]
@@ -136,12 +139,9 @@ def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> Scale:
 
 
 def calibrate(
-    network: Mapping[str, Floats],
+    forecaster: Forecaster,
     assets: Sequence[NormalRows],
     *,
-    window: int,
-    warmup: int,
-    horizons: Sequence[int],
     sensors_of: Sequence[str],
     roles: Sequence[str],
     policy: AlarmPolicy,
@@ -154,8 +154,9 @@ def calibrate(
 
     Raises ValueError if no sensor is scored or no asset has a scorable calibration row.
     """
+    window = forecaster.window
     sensors = range(assets[0].scaled.shape[1])
-    module = statistics_of(network, scored=sensors, window=window, warmup=warmup, horizons=horizons)
+    module = statistics_of(forecaster, sensors)
     run = tf.function(module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)])
     learnt: list[Smoothed] = []
     held_out: list[Smoothed] = []
@@ -185,14 +186,20 @@ def calibrate(
     def scored_of(parts: Sequence[Smoothed]) -> Iterator[Smoothed]:
         return (part.of(picked) for part in parts)
 
-    whiten = partial(averages_whitener, redundancy=redundancy(ewma_kernel(window - warmup)))
+    whiten = partial(averages_whitener, redundancy=redundancy(ewma_kernel(window - forecaster.warmup)))
     still = np.stack([_still(_spread(asset))[picked] for asset in assets])
     residual = with_still_floor(baseline(lambda: (part.residuals for part in scored_of(learnt)), whiten), still)
     level = with_still_floor(baseline(lambda: (part.of(picked) for part in levels), whiten), still)
     scattered = _scatter(lambda: scored_of(learnt))
     normal = np.where(still, np.maximum(scattered.normal, STILL_DEVIATION**2), scattered.normal)
     scattered = Scatter(scattered.offset, normal.astype(np.float32))
-    statistic = [_statistic(residual, level, scattered, i, part) for i, part in enumerate(scored_of(held_out))]
+    measured = [_parts(residual, level, scattered, i, part) for i, part in enumerate(scored_of(held_out))]
+    if forecaster.linear is None:
+        units = None
+        statistic = [np.cbrt(parts[:, :-1].prod(axis=1)) for parts in measured]
+    else:
+        units = combination.units(measured)
+        statistic = [combination.combine(parts, own) for parts, own in zip(measured, units, strict=True)]
     if not any(part.size for part in statistic):
         raise ValueError("no row of the calibration block can be scored: too few rows, or too many are missing")
     series = [
@@ -207,7 +214,7 @@ def calibrate(
             for of_asset, part, later in zip(calibration.assets, scored_of(learnt), scored_of(held_out), strict=True)
         ),
     )
-    return Calibrated(scored, residual, level, scattered, threshold, calibration, tuple(statistic))
+    return Calibrated(scored, residual, level, scattered, units, threshold, calibration, tuple(statistic))
 
 
 def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:
@@ -227,14 +234,16 @@ def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:
     return Scatter(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))
 
 
-def _statistic(residual: Baseline, level: Baseline, scattered: Scatter, index: int, part: Smoothed) -> Floats:
-    """The statistic that is compared with the threshold, float64 [N]; `scoring` computes the same in the graph."""
+def _parts(residual: Baseline, level: Baseline, scattered: Scatter, index: int, part: Smoothed) -> Floats:
+    """The parts of the statistic, float64 [N, 4], as in `combination`; `scoring` computes the same in the graph."""
     relative = residual_variance.around(scattered.offset[index], part.recent, part.square) / scattered.normal[index]
-    return np.cbrt(
-        _distance(residual, index, part.residual, part.residual_present)
-        * _distance(level, index, part.level, part.level_present)
-        * residual_variance.statistic(relative, part.recent_present)
-    )
+    columns = [
+        _distance(residual, index, part.residual, part.residual_present),
+        _distance(level, index, part.level, part.level_present),
+        residual_variance.statistic(relative, part.recent_present),
+        residual_variance.largest(np.where(part.recent_present, relative, 0.0)),
+    ]
+    return np.stack(columns, axis=1)
 
 
 def _moved(before: Smoothed, after: Smoothed, sensors: Sequence[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from eugenie_cli.detection.alarm_policy import AlarmDecision
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.asset_tables import PER_ASSET, check_asset_tables
 from eugenie_cli.detection.covariance import Baseline
+from eugenie_cli.detection.linear_path import LinearPath
 from eugenie_cli.detection.network import units_of
 from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.detection.residual_variance import Scatter
@@ -106,8 +107,8 @@ class TrainedDetector:
 
 @dataclass(frozen=True, kw_only=True)
 class ForecasterDetector(TrainedDetector):
-    """A forecaster: a detector whose type is one of `network.WEIGHTS`. U: units of the network's memory; statistics
-    cover the P scored sensors, in order."""
+    """A forecaster: a detector whose type is one of `detectors.registry.FORECASTERS`. U: units of the network's memory;
+    statistics cover the P scored sensors, in order."""
 
     warmup: int
     network: Mapping[str, Floats]
@@ -121,6 +122,11 @@ class ForecasterDetector(TrainedDetector):
     """Baseline of smoothed values, in deviations."""
     scatter: Scatter
     """Scatter of each sensor's forecast errors, in deviations."""
+    linear: LinearPath | None = None
+    """The forecast that the network corrects; None: the network forecasts alone."""
+    units_of_parts: Floats | None = field(default=None, metadata=PER_ASSET)
+    """float32 [A, 4]: the units in which `combination` adds the parts of the statistic; None: the statistic is the
+    geometric mean of the first three."""
 
     def seen(self, index: int, rows: Floats) -> Floats:
         """Rows [..., S] of asset number `index` as the network sees them: sensors that never moved are missing."""

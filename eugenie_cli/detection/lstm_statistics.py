@@ -6,42 +6,52 @@ into windows, a bounded number at a time, so a segment of hours needs hardly mor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.ewma import SCATTER_SMOOTHING, ewma_kernel
-from eugenie_cli.detection.window_statistics import Heads, Sums, WindowStatistics, encode, valid
+from eugenie_cli.detection.linear_graph import LinearGraph
+from eugenie_cli.detection.window_statistics import Forecaster, Heads, Sums, WindowStatistics, encode, valid
 
 # Windows that pass through the LSTM together: the kernel's seven outputs of 120 rows x 32 units take 28 MB, and more
 # windows are no faster.
 FRAME_WINDOWS = 256
 
 
+class _Linear(NamedTuple):
+    """Forecasts of the linear path."""
+
+    of_rows: tf.Tensor
+    """float32 [N, S]: of each row, at the shortest horizon; 0 for a segment's first rows. Or [R, n, S]: of the last
+    rows of n windows."""
+    ahead: tf.Tensor
+    """float32 [N, H, S]: after each row. Or [n, H, S]: after the last row of n windows."""
+
+    def of_windows(self, places: tf.Tensor, warmup: int) -> _Linear:
+        """Those of n windows whose rows are at `places` int32 [M, n]."""
+        return _Linear(tf.gather(self.of_rows, places[warmup:]), tf.gather(self.ahead, places[-1]))
+
+
 class LstmStatistics(tf.Module):
     """Computes `WindowStatistics` from rows in deviations, with the trained network's weights."""
 
-    def __init__(
-        self,
-        network: Mapping[str, Floats],
-        *,
-        scored: Sequence[int],
-        window: int,
-        warmup: int,
-        horizons: Sequence[int],
-    ) -> None:
+    def __init__(self, forecaster: Forecaster, scored: Sequence[int]) -> None:
         super().__init__(name="statistics")
+        network, window, warmup = forecaster.network, forecaster.window, forecaster.warmup
         self._window = window
         self._warmup = warmup
         self._scored = np.asarray(scored, dtype=np.int32)
         self._kernel = ewma_kernel(window - warmup).astype(np.float32)
         self._short_kernel = ewma_kernel(window - warmup, SCATTER_SMOOTHING).astype(np.float32)
         self._units = int(network["lstm_recurrent"].shape[0])
-        self._horizons = len(horizons)
-        self._heads = Heads(network, horizons)
+        self._horizons = len(forecaster.horizons)
+        self._heads = Heads(network, forecaster.horizons)
         self._sensors = self._heads.sensors
+        self._linear = None if forecaster.linear is None else LinearGraph(forecaster.linear)
         # a single matrix for input and recurrence, as the block kernel expects
         self._lstm = tf.constant(np.concatenate([network["lstm_kernel"], network["lstm_recurrent"]]), tf.float32)
         self._lstm_bias = tf.constant(network["lstm_bias"], tf.float32)
@@ -56,6 +66,7 @@ class LstmStatistics(tf.Module):
         count = tf.shape(scaled)[0] * frames
         chunks = tf.maximum(1, (count + FRAME_WINDOWS - 1) // FRAME_WINDOWS)
         rows = tf.reshape(encode(scaled), [-1, 2 * self._sensors])
+        linear = None if self._linear is None else self._of_linear(self._linear, scaled)
         sensors, scored = self._sensors, len(self._scored)
         shapes = [*([scored] for _ in range(7)), [sensors], [self._horizons, sensors]]
         dtypes = [
@@ -69,8 +80,9 @@ class LstmStatistics(tf.Module):
         def body(chunk: tf.Tensor, written: list[tf.TensorArray]) -> tuple[tf.Tensor, list[tf.TensorArray]]:
             windows = tf.range(chunk * FRAME_WINDOWS, tf.minimum(count, (chunk + 1) * FRAME_WINDOWS))
             first = windows // frames * length + windows % frames
-            frame = tf.gather(rows, first[None, :] + tf.range(self._window)[:, None])
-            parts = self._of_windows(frame)
+            places = first[None, :] + tf.range(self._window)[:, None]
+            own = None if linear is None else linear.of_windows(places, self._warmup)
+            parts = self._of_windows(tf.gather(rows, places), own)
             return chunk + 1, [array.write(chunk, part) for array, part in zip(written, parts, strict=True)]
 
         _, arrays = tf.while_loop(
@@ -78,10 +90,19 @@ class LstmStatistics(tf.Module):
         )
         return WindowStatistics._make([*(array.concat() for array in arrays), valid(scaled, self._window)])
 
-    def _of_windows(self, frames: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Encoded rows float32 [M, n, 2S], time first -> `WindowStatistics` of the n windows, all but `valid`."""
+    def _of_linear(self, path: LinearGraph, scaled: tf.Tensor) -> _Linear:
+        """The linear path's forecasts for segments float32 [B, L, S]: made once, before a row enters its windows."""
+        ahead, horizon = path.forecasts(scaled, axis=1), self._heads.nearest
+        of_rows = tf.pad(ahead[:, :-horizon, self._heads.nearest_index], [[0, 0], [horizon, 0], [0, 0]])
+        flat = tf.reshape(ahead, [-1, self._horizons, self._sensors])
+        return _Linear(tf.reshape(of_rows, [-1, self._sensors]), flat)
+
+    def _of_windows(self, frames: tf.Tensor, linear: _Linear | None) -> tuple[tf.Tensor, ...]:
+        """Encoded rows float32 [M, n, 2S], time first, and the linear path's forecasts for them ->
+        `WindowStatistics` of the n windows, all but `valid`."""
         hidden = self._remember(frames)
-        expected = self._forecasts_of_rows(hidden)
+        of_rows, linear_ahead = (None, None) if linear is None else linear
+        expected = self._forecasts_of_rows(hidden, of_rows)
         late = frames[self._warmup :]
         values, present = late[..., : self._sensors], late[..., self._sensors :]
         error = (values - expected) * present
@@ -98,7 +119,7 @@ class LstmStatistics(tf.Module):
             recent_weight=recent_weight,
         )
         averages = Sums._make(map(self._of_scored, sums)).averages()
-        return (*averages, expected[-1], self._heads.of_all(hidden[-1]))
+        return (*averages, expected[-1], self._heads.of_all(hidden[-1], linear_ahead))
 
     def _remember(self, inputs: tf.Tensor) -> tf.Tensor:
         """Hidden states float32 [M, n, U] from a zero state, by the fused kernel; gates i, f, c, o as in Keras."""
@@ -109,10 +130,10 @@ class LstmStatistics(tf.Module):
             wci=peephole, wcf=peephole, wco=peephole, b=self._lstm_bias, cell_clip=0.0, use_peephole=False,
         ).h  # fmt: skip
 
-    def _forecasts_of_rows(self, hidden: tf.Tensor) -> tf.Tensor:
+    def _forecasts_of_rows(self, hidden: tf.Tensor, linear: tf.Tensor | None) -> tf.Tensor:
         """The shortest horizon's forecasts of the window's last R rows: float32 [R, n, S]."""
         nearest = self._heads.nearest
-        return self._heads.of_nearest(hidden[self._warmup - nearest : self._window - nearest])
+        return self._heads.of_nearest(hidden[self._warmup - nearest : self._window - nearest], linear)
 
     def _smoothed(self, values: tf.Tensor, kernel: Floats) -> tf.Tensor:
         """`ewma.smooth` before the division by the weight of present values: float32 [R, n, P] -> [n, P]."""

@@ -45,3 +45,8 @@ def statistic(relative: Floats, present: Bools) -> Floats:
     """Root of the mean over the present sensors, [N], of `relative` [N, P]: scatter over normal scatter."""
     total = np.where(present, relative, 0.0).sum(axis=-1)
     return np.sqrt(total / np.maximum(present.sum(axis=-1), 1))
+
+
+def largest(relative: Floats) -> Floats:
+    """Root of the largest entry of `relative` [N, P], [N]: the most unrestful sensor, however many others there are."""
+    return np.asarray(np.sqrt(relative.max(axis=-1)))

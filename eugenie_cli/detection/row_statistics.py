@@ -5,7 +5,7 @@ A row has one forecast error, whichever window it is in, so the smoothed errors 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ import tensorflow as tf
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.ewma import SCATTER_SMOOTHING, ewma_kernel
 from eugenie_cli.detection.row_forecasts import RowForecasts
-from eugenie_cli.detection.window_statistics import Sums, WindowStatistics, valid
+from eugenie_cli.detection.window_statistics import Forecaster, Sums, WindowStatistics, valid
 
 # Windows whose sums are one matrix product. The product also multiplies zeros, as many as there are windows in it.
 _TOGETHER = 64
@@ -22,28 +22,21 @@ _TOGETHER = 64
 class RowStatistics(tf.Module):
     """See `window_statistics.Statistics`; for the weights of a minimal LSTM."""
 
-    def __init__(
-        self,
-        network: Mapping[str, Floats],
-        *,
-        scored: Sequence[int],
-        window: int,
-        warmup: int,
-        horizons: Sequence[int],
-    ) -> None:
+    def __init__(self, forecaster: Forecaster, scored: Sequence[int]) -> None:
         super().__init__(name="statistics")
+        window, warmup = forecaster.window, forecaster.warmup
         self._window = window
         self._warmup = warmup
         self._scored = np.asarray(scored, dtype=np.int32)
-        self._forecasts = RowForecasts(network, warmup=warmup, horizons=horizons)
+        self._forecasts = RowForecasts(forecaster)
         self._sums = SlidingSums(ewma_kernel(window - warmup))
         self._recent_sums = SlidingSums(ewma_kernel(window - warmup, SCATTER_SMOOTHING))
 
     def frame_all(self, scaled: tf.Tensor) -> WindowStatistics:
         """See `window_statistics.Statistics`."""
         rows = tf.transpose(scaled, [1, 0, 2])
-        hidden = self._forecasts.hidden(rows)
-        expected = self._forecasts.of_rows(hidden)
+        hidden, linear = self._forecasts.hidden(rows), self._forecasts.linear(rows)
+        expected = self._forecasts.of_rows(hidden, linear)
         late = tf.gather(rows[self._warmup :], self._scored, axis=-1)
         known = tf.math.is_finite(late)
         present, values = tf.cast(known, tf.float32), tf.where(known, late, 0.0)
@@ -54,7 +47,8 @@ class RowStatistics(tf.Module):
         )
         averages = Sums(residual, level, weight, recent, square, recent_weight).averages()
         frames = tf.shape(residual)[0]
-        ahead = self._forecasts.ahead(hidden[tf.shape(hidden)[0] - frames :])
+        first = tf.shape(hidden)[0] - frames
+        ahead = self._forecasts.ahead(hidden[first:], None if linear is None else linear[first:])
         parts = (*averages, expected[self._window - 1 - self._warmup :], ahead)
         return WindowStatistics._make([*map(_by_segment, parts), valid(scaled, self._window)])
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,7 +15,21 @@ import tensorflow as tf
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.detector import MIN_PRESENT
 from eugenie_cli.detection.ewma import MIN_WEIGHT
+from eugenie_cli.detection.linear_path import LinearPath
 from eugenie_cli.detection.network import CLIP
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A trained network, and the windows that it judges."""
+
+    network: Mapping[str, Floats]
+    """Weights by `network.WEIGHTS`."""
+    window: int
+    warmup: int
+    horizons: tuple[int, ...]
+    linear: LinearPath | None = None
+    """The forecast that the network corrects."""
 
 
 class WindowStatistics(NamedTuple):
@@ -78,7 +93,8 @@ class Sums(NamedTuple):
 
 
 class Heads(tf.Module):
-    """The layers after the memory: outputs of the memory float32 [..., U] -> forecasts, clipped like values."""
+    """The layers after the memory: outputs of the memory float32 [..., U] -> forecasts, clipped like values. They
+    correct the forecasts of a linear path, if there is one."""
 
     def __init__(self, network: Mapping[str, Floats], horizons: Sequence[int]) -> None:
         super().__init__()
@@ -90,20 +106,25 @@ class Heads(tf.Module):
         self._horizons = len(horizons)
         # the shortest horizon forecasts best; the others shape the memory and serve `forecast`
         self.nearest = min(horizons)
-        first = list(horizons).index(self.nearest) * self.sensors
+        self.nearest_index = list(horizons).index(self.nearest)
+        first = self.nearest_index * self.sensors
         self._nearest = slice(first, first + self.sensors)
 
-    def of_nearest(self, hidden: tf.Tensor) -> tf.Tensor:
-        """Forecasts at the shortest horizon: float32 [..., S]."""
-        return self._forecast(hidden, self._kernel[:, self._nearest], self._bias[self._nearest], [self.sensors])
+    def of_nearest(self, hidden: tf.Tensor, linear: tf.Tensor | None = None) -> tf.Tensor:
+        """Forecasts at the shortest horizon: float32 [..., S]. `linear`: those that they correct."""
+        kernel, bias = self._kernel[:, self._nearest], self._bias[self._nearest]
+        return self._forecast(hidden, kernel, bias, [self.sensors], linear)
 
-    def of_all(self, hidden: tf.Tensor) -> tf.Tensor:
-        """Forecasts at every horizon: float32 [..., H, S]."""
-        return self._forecast(hidden, self._kernel, self._bias, [self._horizons, self.sensors])
+    def of_all(self, hidden: tf.Tensor, linear: tf.Tensor | None = None) -> tf.Tensor:
+        """Forecasts at every horizon: float32 [..., H, S]. `linear`: those that they correct."""
+        return self._forecast(hidden, self._kernel, self._bias, [self._horizons, self.sensors], linear)
 
-    def _forecast(self, hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, shape: list[int]) -> tf.Tensor:
+    def _forecast(
+        self, hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, shape: list[int], linear: tf.Tensor | None
+    ) -> tf.Tensor:
         flat = tf.nn.bias_add(tf.matmul(tf.reshape(hidden, [-1, self._units]), kernel), bias)
-        return tf.reshape(tf.clip_by_value(flat, -CLIP, CLIP), tf.concat([tf.shape(hidden)[:-1], shape], axis=0))
+        forecasts = tf.reshape(flat, tf.concat([tf.shape(hidden)[:-1], shape], axis=0))
+        return tf.clip_by_value(forecasts if linear is None else forecasts + linear, -CLIP, CLIP)
 
 
 def valid(scaled: tf.Tensor, window: int) -> tf.Tensor:

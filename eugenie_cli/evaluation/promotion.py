@@ -24,7 +24,7 @@ from eugenie_cli.evaluation.request import report_of
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import promotion
 from eugenie_cli.site.field_types import to_ms
-from eugenie_cli.site.labels import read_labels
+from eugenie_cli.site.labels import Labelled, read_labels
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store
@@ -116,7 +116,11 @@ def _evaluate(
     site: Site, opened: OpenClass, gate: PromotionGate, progress: Progress, version: int, candidate: int | None
 ) -> Mapping[str, Any]:
     """The JSON of `eugenie evaluate` for a version and an optional candidate, on the gate's rows and labels."""
-    labels = read_labels(site.resolve(gate.labels), site) if gate.labels is not None else None
+    labels = (
+        read_labels(site.resolve(gate.labels), Labelled(site.timezone, site.assets, site.classes))
+        if gate.labels is not None
+        else None
+    )
     start_ms, end_ms = _period(opened, gate)
     options = EvaluationOptions(labels, start_ms, end_ms, version, candidate, with_baselines=False)
     study = PairStudy(opened.fleet, labels)

@@ -20,7 +20,7 @@ from eugenie_cli.evaluation.paired_study import PairStudy
 from eugenie_cli.evaluation.provenance import provenance
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
-from eugenie_cli.site.labels import read_labels
+from eugenie_cli.site.labels import Labelled, read_labels
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training.open_class import OpenClass, open_class
 from eugenie_cli.training.result import FailedClass
@@ -68,7 +68,7 @@ def evaluate_site(
     options = _parse(site, request)
     for name in chosen:
         try:
-            yield _evaluate(site, name, request, options, progress)
+            yield _evaluate(open_class(site, name), request, options, progress)
         except EugenieError as problem:
             if len(chosen) == 1:
                 raise
@@ -76,13 +76,12 @@ def evaluate_site(
 
 
 def _evaluate(
-    site: Site, name: str, request: EvaluationRequest, options: EvaluationOptions, progress: Progress
+    opened: OpenClass, request: EvaluationRequest, options: EvaluationOptions, progress: Progress
 ) -> EvaluationReport:
-    opened = open_class(site, name)
     study = PairStudy(opened.fleet, options.labels)
     evaluation = evaluate_class(opened, options, progress, watch=study)
     report = report_of(opened, evaluation, study)
-    page = request.report_to or opened.workspace.reports / name / f"{evaluation.version}.html"
+    page = request.report_to or opened.workspace.reports / opened.fleet.name / f"{evaluation.version}.html"
     write_page(report, page)
     track(opened.registry, evaluation, page, progress)
     progress.say(f"report: {page}")
@@ -95,8 +94,9 @@ def _parse(site: Site, request: EvaluationRequest) -> EvaluationOptions:
     )
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
         raise EugenieError(f"--to {request.end} is not after --from {request.start}", "swap them", ExitCode.USAGE)
+    labelled = Labelled(site.timezone, site.assets, site.classes)
     return EvaluationOptions(
-        labels=read_labels(request.labels, site) if request.labels is not None else None,
+        labels=read_labels(request.labels, labelled) if request.labels is not None else None,
         start_ms=start_ms,
         end_ms=end_ms,
         version=request.version,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import model_store, promotion, release_config
+from eugenie_cli.serving import model_store, promotion
 from eugenie_cli.serving.publish import ExportedModel, publish_class
 from eugenie_cli.site.names import listed
 from eugenie_cli.site.schema import Site
@@ -42,8 +42,7 @@ def export_class(site: Site, class_name: str, version: int | None = None, progre
             f"`eugenie models promote {class_name} {registered.version}`"
         )
         return published
-    before = release_config.read(site).get(class_name)
-    served = before.labels.get(CHAMPION) if before is not None else None
+    served = promotion.served_champion(site, class_name)
     if served not in (None, registered.version):
         progress.say(
             f"{class_name}: MLflow's champion is version {registered.version}, and version {served} was served; "

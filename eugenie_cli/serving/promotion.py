@@ -85,7 +85,7 @@ def _change(
 ) -> Promotion:
     class_name = opened.name
     crowned: list[RegisteredVersion] = []
-    before = _champion(release_config.read(site).get(class_name))
+    before = served_champion(site, class_name)
     published = publish_class(opened, version, progress)
     model_store.copy_to_store(site, class_name, version, published.path, progress)
     confirmed = _release(site, class_name, version, progress, lambda: crowned.append(crown()))
@@ -225,6 +225,11 @@ def _server(site: HasServing) -> Iterator[_Server | None]:
         return
     with tls.client_of(tls.credentials_of(site), status.address) as client:
         yield _Server(client, site.serving.poll)
+
+
+def served_champion(site: HasServing, class_name: str) -> int | None:
+    """The version of the class that model servers serve as the champion; None without one."""
+    return _champion(release_config.read(site).get(class_name))
 
 
 def _champion(model: ReleasedModel | None) -> int | None:

@@ -21,6 +21,7 @@ from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.tfserving.layout import MODELS_CONFIG as FILE
 from eugenie_cli.tfserving.protos import config_pb2
+from eugenie_cli.workspace import Workspace
 
 _NOTHING = "a server started now would serve nothing. `eugenie export` releases the champions"
 _VERSION = re.compile(r"[1-9][0-9]*")
@@ -145,17 +146,17 @@ def settle(site: HasServing) -> None:
         models = read(site)
     except EugenieError:
         return
-    root = _root(site)
+    root = _root(workspace_of(site))
     if any(model.base_path != f"{root}/{name}" for name, model in models.items()):
         _write_here(site, models)
 
 
-def _root(site: HasServing) -> str:
-    return str(workspace_of(site).models.absolute())
+def _root(workspace: Workspace) -> str:
+    return str(workspace.models.absolute())
 
 
 def _write_here(site: HasServing, models: Mapping[str, ReleasedModel]) -> None:
-    text = _text(models, _root(site))
+    text = _text(models, _root(workspace_of(site)))
     write_atomically(file_of(site), text, mode=0o644)  # a model server may run as another user
 
 

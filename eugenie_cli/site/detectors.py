@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
 
 from eugenie_cli.detection.detectors.options import ChartOptions, ForestOptions, LastValueOptions, Options, PcaOptions
+from eugenie_cli.detection.detectors.registry import AUTO
+from eugenie_cli.detection.network import LSTM
 from eugenie_cli.site.base import Section
 
 Rows = Annotated[int, Field(ge=1, le=512)]
@@ -65,11 +67,26 @@ class ForecasterSettings(DetectorSettings):
     learning_rate: LearningRate = Field(0.006, description="auto: determined by a range test before the fit")
     seed: int = 0
 
+    @property
+    def memory(self) -> str:
+        """The kind of the network's memory, a key of `network.WEIGHTS`."""
+        return self.type
+
+
+class AutoSettings(ForecasterSettings):
+    """An LSTM that corrects a linear forecast, judged by four statistics together."""
+
+    type: Literal["auto"] = "auto"
+
+    @property
+    def memory(self) -> str:
+        return LSTM
+
 
 class LstmSettings(ForecasterSettings):
     """A forecaster with an LSTM as its memory."""
 
-    type: Literal["lstm"] = "lstm"
+    type: Literal["lstm"]
 
 
 class MinLstmSettings(ForecasterSettings):
@@ -146,12 +163,13 @@ class LastValueSettings(ClassicalSettings):
 
 
 def _type_of(given: Any) -> Any:
-    """The type of a `model:` section; by default the LSTM's."""
-    return str(given.get("type", "lstm")) if isinstance(given, dict) else getattr(given, "type", "lstm")
+    """The type of a `model:` section."""
+    return str(given.get("type", AUTO)) if isinstance(given, dict) else getattr(given, "type", AUTO)
 
 
 Detector = Annotated[
-    Annotated[LstmSettings, Tag("lstm")]
+    Annotated[AutoSettings, Tag("auto")]
+    | Annotated[LstmSettings, Tag("lstm")]
     | Annotated[MinLstmSettings, Tag("minlstm")]
     | Annotated[PcaQSettings, Tag("pca-q")]
     | Annotated[PcaT2Settings, Tag("pca-t2")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Asset, EquipmentClass
 
 COLUMNS = ("asset", "start", "end")
 """Required columns; `sensors` is optional."""
@@ -44,8 +44,18 @@ class Labels:
         return tuple(label for label in self.labels if label.asset in names)
 
 
-def read_labels(path: Path, site: Site) -> Labels:
-    """Read labels from a CSV file. Instants are ISO 8601, in the site's time zone if they have no offset.
+@dataclass(frozen=True)
+class Labelled:
+    """What labels may name, and how their instants are read."""
+
+    timezone: str
+    """Zone of instants without an offset."""
+    assets: Mapping[str, Asset]
+    classes: Mapping[str, EquipmentClass]
+
+
+def read_labels(path: Path, labelled: Labelled) -> Labels:
+    """Read labels from a CSV file. Instants are ISO 8601.
 
     Raises:
         EugenieError: the file cannot be read, or has invalid lines; each problem is given as `file:line: problem`.
@@ -59,18 +69,18 @@ def read_labels(path: Path, site: Site) -> Labels:
                     f"{path}:1: no column {', '.join(missing)}", "the columns are asset,start,end,sensors"
                 )
             problems: list[str] = []
-            labels = list(_labels(reader, path, site, problems))
+            labels = list(_labels(reader, path, labelled, problems))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise EugenieError(f"cannot read labels {path}: {error}", "give a CSV file: asset,start,end,sensors") from error
     if problems:
         more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
         raise EugenieError("\n".join(problems[:MOST_PROBLEMS] + more), "correct these lines of the labels file")
-    foreign = sorted({label.asset for label in labels if label.asset not in site.assets})
-    return Labels(tuple(label for label in labels if label.asset in site.assets), tuple(foreign))
+    foreign = sorted({label.asset for label in labels if label.asset not in labelled.assets})
+    return Labels(tuple(label for label in labels if label.asset in labelled.assets), tuple(foreign))
 
 
-def _labels(reader: csv.DictReader[str], path: Path, site: Site, problems: list[str]) -> Iterator[Label]:
-    zone = ZoneInfo(site.timezone)
+def _labels(reader: csv.DictReader[str], path: Path, labelled: Labelled, problems: list[str]) -> Iterator[Label]:
+    zone = ZoneInfo(labelled.timezone)
     for row in reader:
         where = f"{path}:{reader.line_num}"
         try:
@@ -82,18 +92,18 @@ def _labels(reader: csv.DictReader[str], path: Path, site: Site, problems: list[
                 raise ValueError(f"end {row['end']} is not after start {row['start']}")
             listed = (row.get("sensors") or "").split(SENSOR_SEPARATOR)
             sensors = tuple(name.strip() for name in listed if name.strip())
-            _check_sensors(site, asset, sensors)
+            _check_sensors(labelled, asset, sensors)
         except ValueError as error:
             problems.append(f"{where}: {error}")
         else:
             yield Label(asset, start, end, sensors)
 
 
-def _check_sensors(site: Site, asset: str, sensors: tuple[str, ...]) -> None:
-    if asset not in site.assets:
+def _check_sensors(labelled: Labelled, asset: str, sensors: tuple[str, ...]) -> None:
+    if asset not in labelled.assets:
         return
-    class_name = site.assets[asset].class_name
-    known = site.classes[class_name].sensor_names
+    class_name = labelled.assets[asset].class_name
+    known = labelled.classes[class_name].sensor_names
     for sensor in sensors:
         if sensor not in known:
             raise ValueError(f"class {class_name} has no sensor {sensor!r}{did_you_mean(sensor, known)}")

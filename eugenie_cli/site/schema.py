@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from eugenie_cli.detection.alarm_policy import AlarmPolicy
 from eugenie_cli.site.alarm_settings import Alarm
 from eugenie_cli.site.base import Section, resolved
-from eugenie_cli.site.detectors import Detector, LstmSettings
+from eugenie_cli.site.detectors import AutoSettings, Detector
 from eugenie_cli.site.field_types import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
 from eugenie_cli.site.kafka import Kafka, KafkaAccess, Topics
 from eugenie_cli.site.mapping_parts import ANY_SENSOR
@@ -68,7 +68,7 @@ class EquipmentClass(Section):
     step: PositiveMs = 1_000
     max_gap: PositiveMs = 5_000
     running: Running | None = Field(None, description="when the asset is running; default: always")
-    model: Detector = LstmSettings.model_construct()
+    model: Detector = AutoSettings.model_construct()
     alarm: Alarm = Alarm.model_construct()
     promotion: PromotionGate | None = Field(None, description="conditions for a new version; default: none")
 

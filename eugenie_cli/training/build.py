@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eugenie_cli.detection import calibration, network
+from eugenie_cli.detection import calibration, linear_path, network
 from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.calibration import Calibrated, NormalRows, Scale
 from eugenie_cli.detection.detector import ForecasterDetector, TrainedDetector
+from eugenie_cli.detection.linear_path import LinearPath
+from eugenie_cli.detection.window_statistics import Forecaster
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.checks.model import contradictions
-from eugenie_cli.site.detectors import ClassicalSettings, ForecasterSettings
+from eugenie_cli.site.detectors import AutoSettings, ClassicalSettings, ForecasterSettings
 from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training import alarm_rehearsal, classical, datasets, fit, learning_rate
 from eugenie_cli.training.batches import Windows
@@ -60,7 +62,8 @@ def build(
     joined = join(grids, scale, max(settings.horizons), arrays)
     train, validation = windows(class_name, grids, joined, settings.window, arrays)
     arrays.release()
-    options = options or fit.FitOptions()
+    linear = _linear_path(settings, joined) if isinstance(settings, AutoSettings) else None
+    options = replace(options or fit.FitOptions(), linear=linear)
     total = options.epochs or settings.epochs
     with progress.task(f"train {class_name}", total=total, unit="epochs") as advance:
 
@@ -81,6 +84,7 @@ def build(
             replace(options, on_epoch=epoch_done, on_search=rate_found),
         )
     arrays.release()
+    forecaster = Forecaster(fitted.network, settings.window, settings.warmup, settings.horizons, linear)
     with progress.task(f"calibrate {class_name}", total=len(grids), unit="assets") as advance:
 
         def asset_done(count: float) -> None:
@@ -89,14 +93,11 @@ def build(
 
         try:
             calibrated = calibration.calibrate(
-                fitted.network,
+                forecaster,
                 [
                     NormalRows(grid.asset, joined.rows[own], grid.learnt, grid.part == datasets.CALIBRATION)
                     for grid, own in zip(grids, joined.assets, strict=True)
                 ],
-                window=settings.window,
-                warmup=settings.warmup,
-                horizons=settings.horizons,
                 sensors_of=equipment.sensor_names,
                 roles=[sensor.role for sensor in equipment.sensors],
                 policy=equipment.alarm_policy,
@@ -105,7 +106,7 @@ def build(
             )
         except ValueError as problem:
             raise _unfit(class_name, problem) from problem
-    detector = _detector(class_name, settings, equipment, grids, scale, fitted.network, calibrated)
+    detector = _detector(class_name, equipment, grids, scale, forecaster, calibrated)
     return _with_forecast(Built(detector, fitted, calibrated.statistic), equipment, grids)
 
 
@@ -178,6 +179,13 @@ def join(grids: Sequence[NormalGrid], scale: Scale, ahead: int, arrays: Memory) 
     return Joined(rows, part, tuple(places))
 
 
+def _linear_path(settings: ForecasterSettings, joined: Joined) -> LinearPath:
+    """The path fitted to the training rows of all assets."""
+    lags, carried = linear_path.memory(settings.warmup, settings.horizons)
+    assets = [linear_path.Rows(joined.rows[own], joined.part[own] == TRAINING) for own in joined.assets]
+    return linear_path.fit(assets, settings.horizons, lags, carried)
+
+
 def windows(
     class_name: str, grids: Sequence[NormalGrid], joined: Joined, window: int, arrays: Memory
 ) -> tuple[Windows, Windows]:
@@ -202,32 +210,33 @@ def windows(
 
 def _detector(
     class_name: str,
-    settings: ForecasterSettings,
     equipment: EquipmentClass,
     grids: Sequence[NormalGrid],
     scale: Scale,
-    weights: dict[str, Floats],
+    forecaster: Forecaster,
     calibrated: Calibrated,
 ) -> ForecasterDetector:
     return ForecasterDetector(
-        type=settings.type,
+        type=equipment.model.type,
         class_name=class_name,
         assets=tuple(grid.asset for grid in grids),
         sensors=equipment.sensor_names,
         units=tuple(sensor.unit for sensor in equipment.sensors),
-        window=settings.window,
-        warmup=settings.warmup,
-        horizons=settings.horizons,
+        window=forecaster.window,
+        warmup=forecaster.warmup,
+        horizons=forecaster.horizons,
         step_ms=equipment.step,
         max_gap_ms=equipment.max_gap,
         scored=calibrated.scored,
-        network=weights,
+        network=dict(forecaster.network),
         used=scale.moved,
         mean=scale.mean,
         deviation=scale.deviation,
         residual=calibrated.residual,
         level=calibrated.level,
         scatter=calibrated.scatter,
+        linear=forecaster.linear,
+        units_of_parts=calibrated.units_of_parts,
         threshold=calibrated.threshold,
         calibration=calibrated.calibration,
         running=datasets.running_of(equipment),

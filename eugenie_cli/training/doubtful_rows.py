@@ -25,8 +25,8 @@ from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.store import AssetSummary
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.field_types import to_ms
-from eugenie_cli.site.labels import read_labels
-from eugenie_cli.site.schema import Exclusion, Fleet, Site
+from eugenie_cli.site.labels import Label
+from eugenie_cli.site.schema import Exclusion, Fleet
 from eugenie_cli.training import datasets, run_record
 from eugenie_cli.training.mlflow_store import first_line
 from eugenie_cli.training.open_class import OpenClass
@@ -54,14 +54,16 @@ class Stretch(NamedTuple):
         return f"{self.asset} {iso(self.start)} to {iso(self.end)}"
 
 
-def leave_out(site: Site, opened: OpenClass, progress: Progress, *, accept_alarms: bool = False) -> Fleet:
+def leave_out(
+    opened: OpenClass, labels: Sequence[Label], registry: Registry, progress: Progress, *, accept_alarms: bool = False
+) -> Fleet:
     """The class with all doubtful rows excluded; says which they are, and how to exclude or accept them.
 
-    `accept_alarms`: standing alarms of the champion are normal operation. Raises EugenieError for an invalid labels
-    file.
+    `labels`: known faults. `registry`: whose champion is asked; over a connection of its own, as `train` asks the
+    server again after the history is read. `accept_alarms`: standing alarms of the champion are normal operation.
     """
     fleet, summaries = opened.fleet, {stored.asset: stored for stored in opened.history.summary()}
-    faults = list(labelled_faults(site, fleet, summaries))
+    faults = list(labelled_faults(labels, fleet, summaries))
     if faults:
         progress.say(
             f"{fleet.name}: labelled faults are left out of training (promotion.labels): {_listed(faults)}. If one is "
@@ -70,9 +72,8 @@ def leave_out(site: Site, opened: OpenClass, progress: Progress, *, accept_alarm
     fleet = _without(fleet, faults)
     from mlflow.exceptions import MlflowException
 
-    # over a connection of its own: `train` asks the server again, after the history is read
     try:
-        alarms = list(_champions_alarms(Registry(site), replace(opened, fleet=fleet), summaries, progress))
+        alarms = list(_champions_alarms(registry, replace(opened, fleet=fleet), summaries, progress))
     except (EugenieError, MlflowException, OSError) as problem:
         progress.say(
             f"{fleet.name}: it is not examined whether the champion was in alarm in the rows to learn: "
@@ -101,12 +102,9 @@ def leave_out(site: Site, opened: OpenClass, progress: Progress, *, accept_alarm
     return _without(fleet, left_out)
 
 
-def labelled_faults(site: Site, fleet: Fleet, summaries: Mapping[str, AssetSummary]) -> Iterator[Stretch]:
-    """The labelled faults among the time that the site file calls normal. Raises EugenieError for an invalid file."""
-    gate = fleet.equipment.promotion
-    if gate is None or gate.labels is None:
-        return
-    for label in read_labels(site.resolve(gate.labels), site).of(fleet.assets):
+def labelled_faults(labels: Sequence[Label], fleet: Fleet, summaries: Mapping[str, AssetSummary]) -> Iterator[Stretch]:
+    """The labelled faults of the class among the time that the site file calls normal."""
+    for label in labels:
         stored, periods = summaries.get(label.asset), fleet.assets[label.asset].normal
         if stored is None or label.start > stored.end_ms or label.end <= stored.start_ms:
             continue

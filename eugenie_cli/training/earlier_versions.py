@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eugenie_cli.site.interfaces import HasTracking
-from eugenie_cli.site.load import workspace_of
+from eugenie_cli.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,18 +22,17 @@ VERSION_TAG = "eugenie.version"
 _FINISHED = "FINISHED"
 
 
-def latest_exported(site: HasTracking, class_name: str) -> int:
+def latest_exported(workspace: Workspace, class_name: str) -> int:
     """The highest version of the class that the workspace has an export of; 0 without one."""
-    workspace = workspace_of(site)
     folders = [models / class_name for models in (workspace.models, workspace.candidates)]
     names = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir()]
     return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
-def has_earlier_run(site: HasTracking, client: MlflowClient, experiment: str, class_name: str, run_id: str) -> bool:
+def has_earlier_run(client: MlflowClient, experiment: str, site_name: str, class_name: str, run_id: str) -> bool:
     """Whether a run of the class other than this one, deleted or not, has registered a version."""
     from mlflow.entities import ViewType
 
-    of_class = f"tags.`{SITE_TAG}` = '{site.site}' and tags.`{CLASS_TAG}` = '{class_name}'"
+    of_class = f"tags.`{SITE_TAG}` = '{site_name}' and tags.`{CLASS_TAG}` = '{class_name}'"
     finished = client.search_runs([experiment], f"{of_class} and attributes.status = '{_FINISHED}'", ViewType.ALL, 2)
     return any(run.info.run_id != run_id for run in finished)

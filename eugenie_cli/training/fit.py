@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.detection.linear_path import LinearPath
 from eugenie_cli.site.detectors import ForecasterSettings
 from eugenie_cli.training import learning_rate as rate_search
 from eugenie_cli.training.batches import Windows
@@ -58,6 +59,8 @@ class FitOptions:
     """Keeps the state after each epoch. A fit resumes from the state that it has."""
     initial: Mapping[str, Floats] | None = None
     """The weights to start with (`network.WEIGHTS`)."""
+    linear: LinearPath | None = None
+    """The forecast that the network corrects."""
 
 
 def fit(
@@ -81,7 +84,8 @@ def fit(
         units=settings.units,
         learning_rate=rate_search.LEAST if settings.learning_rate == "auto" else settings.learning_rate,
         seed=settings.seed,
-        memory=settings.type,
+        memory=settings.memory,
+        linear=options.linear,
         devices=devices,
     )
     epochs, batch = options.epochs or settings.epochs, settings.batch

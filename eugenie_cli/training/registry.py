@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.interfaces import HasTracking
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.training import artifact, earlier_versions, mlflow_store
 from eugenie_cli.training.registered_version import CHALLENGER, CHAMPION, RegisteredVersion, unreadable, way_to
 from eugenie_cli.training.store_client import StoreError, first_line
@@ -108,7 +109,7 @@ class Registry:
                 raise
             self.client.create_registered_model(name, of_class, f"anomaly detector of class {class_name}")
         all_tags = {**of_class, **(tags or {})}
-        exported = earlier_versions.latest_exported(self._site, class_name)
+        exported = earlier_versions.latest_exported(workspace_of(self._site), class_name)
         while True:
             created = self.client.create_model_version(
                 name, source, run_id, all_tags, description=description, await_creation_for=0
@@ -165,10 +166,10 @@ class Registry:
         # number 1 is used once: a registry does not reuse the numbers of deleted versions
         if version != 1 or self.champion(class_name) is not None:
             return False
-        if earlier_versions.latest_exported(self._site, class_name):
+        if earlier_versions.latest_exported(workspace_of(self._site), class_name):
             return False
         experiment = self.client.get_run(run_id).info.experiment_id
-        return not earlier_versions.has_earlier_run(self._site, self.client, experiment, class_name, run_id)
+        return not earlier_versions.has_earlier_run(self.client, experiment, self.site_name, class_name, run_id)
 
     def promote(self, class_name: str, version: int) -> RegisteredVersion:
         """Makes the version champion; the former champion is remembered for `rollback`."""

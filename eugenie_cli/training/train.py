@@ -8,7 +8,8 @@ from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
 from eugenie_cli.locks import exclusive
 from eugenie_cli.progress import Progress
 from eugenie_cli.site import effective
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.labels import Label, Labelled, read_labels
+from eugenie_cli.site.schema import Fleet, Site
 from eugenie_cli.training import (
     alarm_outlook,
     datasets,
@@ -65,7 +66,9 @@ def train_class(
     folder = opened.workspace.training
     with exclusive(folder / f"{class_name}.lock"):
         arrays = MmapArrays(folder)
-        fleet = doubtful_rows.leave_out(site, opened, progress, accept_alarms=options.accept_alarms)
+        fleet = doubtful_rows.leave_out(
+            opened, faults_of(site, opened.fleet), Registry(site), progress, accept_alarms=options.accept_alarms
+        )
         grids = load_rows.normal_grids(fleet, opened.history, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
@@ -105,6 +108,15 @@ def train_class(
     if registered is None:
         return TrainedVersion(class_name, None, run.id, (), metrics, spooled=True)
     return TrainedVersion(class_name, registered.version, run.id, registered.aliases, metrics)
+
+
+def faults_of(site: Site, fleet: Fleet) -> Sequence[Label]:
+    """The class's labels, if its promotion gate has any. Raises EugenieError for an invalid file."""
+    gate = fleet.equipment.promotion
+    if gate is None or gate.labels is None:
+        return ()
+    labelled = Labelled(site.timezone, site.assets, site.classes)
+    return read_labels(site.resolve(gate.labels), labelled).of(fleet.assets)
 
 
 def _existing(

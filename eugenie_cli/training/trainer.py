@@ -12,6 +12,8 @@ import tensorflow as tf
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.detectors.options import BURN_IN
+from eugenie_cli.detection.linear_graph import LinearGraph
+from eugenie_cli.detection.linear_path import LinearPath
 from eugenie_cli.detection.window_statistics import encode
 from eugenie_cli.training import devices as devices_
 from eugenie_cli.training.batches import Batches, Cutter, Windows
@@ -27,7 +29,7 @@ PIECE = 32
 
 class Trainer:
     """One fit of a network whose memory is of the kind `memory` (see `network.build`). Losses are Huber losses of
-    forecasts in deviations, at positions after the burn-in."""
+    forecasts in deviations, at positions after the burn-in. `linear`: the forecast that the network corrects."""
 
     def __init__(
         self,
@@ -39,9 +41,11 @@ class Trainer:
         learning_rate: float,
         seed: int,
         memory: str = network.LSTM,
+        linear: LinearPath | None = None,
         devices: Devices | None = None,
     ) -> None:
         self._window = window
+        self._linear = None if linear is None else LinearGraph(linear)
         self._horizons = tuple(horizons)
         self._random = np.random.default_rng(seed)
         self.cutter = Cutter(window, self._horizons, self._random)
@@ -78,17 +82,25 @@ class Trainer:
 
     # -- steps -------------------------------------------------------------------------------------------------
 
-    def _loss_eagerly(self, hidden: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        """The loss of hidden states float32 [M, b, U], summed over the targets."""
+    def _loss_eagerly(self, hidden: tf.Tensor, target: tf.Tensor, linear: tf.Tensor) -> tf.Tensor:
+        """The loss of hidden states float32 [M, b, U], summed over the targets. `linear`: the forecasts that they
+        correct, float32 [M - burn-in, b, H, S], or 0."""
         flat = tf.reshape(hidden[BURN_IN:], [-1, hidden.shape[-1]])
         forecast_rows = tf.stack([target[ahead + BURN_IN : ahead + self._window] for ahead in self._horizons], axis=2)
-        return huber(forecast_rows, tf.reshape(self._heads(self._narrow(flat)), tf.shape(forecast_rows)))
+        corrections = tf.reshape(self._heads(self._narrow(flat)), tf.shape(forecast_rows))
+        return huber(forecast_rows, corrections + linear)
 
-    def _blame_eagerly(self, hidden: tf.Tensor, target: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def _linear_forecasts(self, rows: tf.Tensor) -> tf.Tensor:
+        """The linear path's forecasts after rows float32 [M, b, S]: see `_loss_eagerly`."""
+        return tf.constant(0.0) if self._linear is None else self._linear.forecasts(rows, axis=0)[BURN_IN:]
+
+    def _blame_eagerly(
+        self, hidden: tf.Tensor, target: tf.Tensor, linear: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """The loss, and its gradients with respect to the hidden states and the weights of the later layers."""
         with tf.GradientTape() as tape:
             tape.watch(hidden)
-            loss = self._loss_eagerly(hidden, target)
+            loss = self._loss_eagerly(hidden, target, linear)
         return loss, tape.gradient(loss, [hidden, *self._narrow.trainable_variables, *self._heads.trainable_variables])
 
     def _learn_here(self, inputs: tf.Tensor, target: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -96,7 +108,7 @@ class Trainer:
         for rows, targets in zip(_pieces(inputs), _pieces(target), strict=True):
             with tf.GradientTape() as tape:
                 hidden = self._remember(encode(rows), training=True)
-            loss, (of_hidden, *later) = self._blame(hidden, targets)
+            loss, (of_hidden, *later) = self._blame(hidden, targets, self._linear_forecasts(rows))
             losses.append(loss)
             first = tape.gradient(hidden, self._remember.trainable_variables, output_gradients=of_hidden)
             gradients.append([*first, *later])
@@ -108,7 +120,7 @@ class Trainer:
 
     def _judge_here(self, inputs: tf.Tensor, target: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         losses = [
-            self._loss(self._remember(encode(rows), training=False), targets)
+            self._loss(self._remember(encode(rows), training=False), targets, self._linear_forecasts(rows))
             for rows, targets in zip(_pieces(inputs), _pieces(target), strict=True)
         ]
         return tf.add_n(losses)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from eugenie_cli.detection import network
+from eugenie_cli.detection import combination, linear_path, network
 from eugenie_cli.detection.alarm_forecast import AlarmForecast, Rates
 from eugenie_cli.detection.alarm_policy import AlarmDecision
 from eugenie_cli.detection.covariance import Baseline, whitener
 from eugenie_cli.detection.detector import AssetCalibration, Calibration, ForecasterDetector, TrainedDetector
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.rate_interval import Interval
 from eugenie_cli.detection.residual_variance import Scatter
 from eugenie_cli.episodes.delays import Delays
@@ -27,14 +28,22 @@ def detector(
     seed: int = 0,
     kind: str = network.LSTM,
 ) -> ForecasterDetector:
-    """A forecaster of three assets and five sensors, one of them context."""
+    """A forecaster of type `kind`, of three assets and five sensors, one of them context."""
     random = np.random.default_rng(seed)
     sensors, assets = len(SENSORS), len(ASSETS)
     scored = np.array([True, True, True, False, True])
-    weights = network.weights_of(network.build(sensors, len(horizons), 12, kind=kind, seed=seed))
+    memory = network.LSTM if kind == registry.AUTO else kind
+    weights = network.weights_of(network.build(sensors, len(horizons), 12, kind=memory, seed=seed))
     weights = {
         name: value + 0.2 * random.normal(size=value.shape).astype(np.float32) for name, value in weights.items()
     }
+    linear, units_of_parts = None, None
+    if kind == registry.AUTO:
+        lags, carried = linear_path.memory(warmup, horizons)
+        kernel = random.normal(0, 0.15, (lags, sensors, len(horizons), sensors)).astype(np.float32)
+        bias = random.normal(0, 0.1, (len(horizons), sensors)).astype(np.float32)
+        linear = linear_path.LinearPath(kernel, bias, carried)
+        units_of_parts = random.uniform(1, 3, (assets, combination.COUNT)).astype(np.float32)
     return ForecasterDetector(
         type=kind, class_name="pump", assets=ASSETS, sensors=SENSORS, units=("m3/h", "bar", "A", "°C", "mm/s"),
         window=window, warmup=warmup, horizons=horizons, step_ms=1000, max_gap_ms=5000, scored=scored, network=weights,
@@ -45,6 +54,7 @@ def detector(
             random.normal(0, 0.1, (assets, int(scored.sum()))).astype(np.float32),
             random.uniform(0.2, 1, (assets, int(scored.sum()))).astype(np.float32),
         ),
+        linear=linear, units_of_parts=units_of_parts,
         threshold=random.uniform(2, 4, assets).astype(np.float32),
         calibration=Calibration(
             0.01, 1.2, 0.008,

@@ -248,11 +248,11 @@ def test_the_export_is_imported_to_the_last_reading(site):
 
 
 def test_the_labels_are_read(site, tmp_path):
-    from eugenie_cli.site.labels import read_labels
+    from eugenie_cli.site.labels import Labelled, read_labels
 
     labels = next(block for block in blocks(README, "csv") if block.startswith("asset,"))
     (tmp_path / "faults.csv").write_text(labels, encoding="utf-8")
-    (label,) = read_labels(tmp_path / "faults.csv", site).of(["pump-1"])
+    (label,) = read_labels(tmp_path / "faults.csv", Labelled(site.timezone, site.assets, site.classes)).of(["pump-1"])
     assert label.sensors == ("motor_current", "discharge_pressure")
 
 

@@ -1,6 +1,6 @@
 """The forecaster's part of the scoring graph.
 
-    statistic = cbrt(D(residual) D(level) S)
+    statistic = cbrt(D(residual) D(level) S), or, of type auto, as in `combination`
 
 D is the Mahalanobis distance from the asset's normal operation: of the smoothed forecast errors, which show what the
 network did not expect, and of the smoothed levels, which show what it has adapted to. S is the scatter of the forecast
@@ -10,14 +10,17 @@ scales. A sensor contributes its part of S.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
+from eugenie_cli.detection import combination
 from eugenie_cli.detection.detector import ForecasterDetector
 from eugenie_cli.detection.detectors.interfaces import Judged
 from eugenie_cli.detection.forecasters import statistics_of
 from eugenie_cli.detection.graph_ops import NAN, Tables, share, with_unknown
-from eugenie_cli.detection.window_statistics import WindowStatistics, scale
+from eugenie_cli.detection.window_statistics import Forecaster, WindowStatistics, scale
 
 
 class ForecasterGraph(tf.Module):
@@ -28,13 +31,8 @@ class ForecasterGraph(tf.Module):
         self._window = detector.window
         sensors = len(detector.sensors)
         self._scored = detector.scored_index.astype(np.int32)
-        self._statistics = statistics_of(
-            detector.network,
-            scored=self._scored.tolist(),
-            window=detector.window,
-            warmup=detector.warmup,
-            horizons=detector.horizons,
-        )
+        forecaster = Forecaster(detector.network, detector.window, detector.warmup, detector.horizons, detector.linear)
+        self._statistics = statistics_of(forecaster, self._scored.tolist())
         self._mean = with_unknown(detector.mean, np.zeros(sensors))
         self._deviation = with_unknown(detector.deviation, np.ones(sensors))
         self._residual, self._level = Tables(detector.residual), Tables(detector.level)
@@ -45,6 +43,8 @@ class ForecasterGraph(tf.Module):
         self._offset = with_unknown(detector.scatter.offset, np.zeros(count_scored))
         self._scatter = with_unknown(detector.scatter.normal, np.ones(count_scored))
         self._spread = tf.one_hot(self._scored, sensors)
+        units = detector.units_of_parts
+        self._units = None if units is None else with_unknown(units, np.ones(combination.COUNT))
 
     def statistics(self, asset: tf.Tensor, rows: tf.Tensor) -> WindowStatistics:
         """Table index int32 [B] and rows float32 [B, L, S] -> statistics of the B x K windows, row-major."""
@@ -67,13 +67,20 @@ class ForecasterGraph(tf.Module):
         recent_present = by_asset(statistics.recent_present)
         relative = self._relative(index, by_asset(statistics.recent), by_asset(statistics.square), recent_present)
         scatter = tf.sqrt(tf.reduce_sum(relative, -1) / tf.maximum(_count(recent_present), 1.0))
-        distances = self._residual.distance(index, residual) * self._level.distance(index, level)
-        statistic = tf.pow(distances * scatter, 1.0 / 3.0)
+        parts = [self._residual.distance(index, residual), self._level.distance(index, level), scatter]
+        statistic = self._statistic(index, parts, relative)
         scorable = by_asset(statistics.valid) & tf.reduce_any(level_present, -1) & tf.reduce_any(recent_present, -1)
 
         contribution = tf.tensordot(share(relative), self._spread, 1)
         expected = self._in_units(index, by_asset(statistics.expected))
         return Judged(tf.where(scorable, statistic, NAN), contribution, expected)
+
+    def _statistic(self, index: tf.Tensor, parts: Sequence[tf.Tensor], relative: tf.Tensor) -> tf.Tensor:
+        """float32 [B, K], from error, level and scatter, [B, K] each, and relative scatters [B, K, P]."""
+        if self._units is None:
+            return tf.pow(tf.reduce_prod(parts, axis=0), 1.0 / 3.0)
+        stacked = tf.stack([*parts, tf.sqrt(tf.reduce_max(relative, axis=-1))], axis=-1)
+        return tf.square(tf.reduce_mean(tf.sqrt(stacked / tf.gather(self._units, index)[:, None]), axis=-1))
 
     def _in_units(self, index: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
         """Forecasts [B, K, S] in engineering units; a sensor that never moved is forecast at its constant value."""

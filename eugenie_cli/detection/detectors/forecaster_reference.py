@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eugenie_cli.detection import network, residual_variance
+from eugenie_cli.detection import combination, network, residual_variance
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.covariance import Baseline, distance, impute
 from eugenie_cli.detection.detector import MIN_PRESENT, ForecasterDetector
@@ -18,7 +18,7 @@ def measure_forecaster(detector: ForecasterDetector, index: int, rows: Floats) -
     rows = detector.seen(index, rows)
     rows = network.scale(rows.astype(np.float32), detector.mean[index], detector.deviation[index])
     frames = _frames(rows, window)
-    expected = _by_window(detector, frames) if detector.type == network.LSTM else _by_row(detector, rows)
+    expected = _by_window(detector, frames) if _loops(detector) else _by_row(detector, rows)
     late = frames[:, detector.warmup :]
     present = np.isfinite(late)
     kernel = ewma_kernel(detector.residual_rows)
@@ -26,14 +26,21 @@ def measure_forecaster(detector: ForecasterDetector, index: int, rows: Floats) -
     raw, raw_present = (late - expected)[..., picked], present[..., picked]
     error, error_present = smooth(raw, raw_present, kernel)
     level, level_present = smooth(late[..., picked], present[..., picked], kernel)
-    relative, scatter, recent_present = _scatter(detector, index, raw, raw_present)
+    relative, recent_present = _relative(detector, index, raw, raw_present)
     _, error_distance = _centre(detector.residual, index, error, error_present)
     _, level_distance = _centre(detector.level, index, level, level_present)
 
     row_present = np.isfinite(frames).any(axis=-1)
     valid = (row_present.mean(axis=1) >= MIN_PRESENT - 1e-6) & row_present[:, -1]
     valid &= level_present.any(axis=-1) & recent_present.any(axis=-1)
-    statistic = np.where(valid, np.cbrt(error_distance * level_distance * scatter), np.nan)
+    scatter = residual_variance.statistic(relative, recent_present)
+    parts = [error_distance, level_distance, scatter]
+    if detector.units_of_parts is None:
+        statistic = np.cbrt(np.prod(parts, axis=0))
+    else:
+        stacked = np.stack([*parts, residual_variance.largest(relative)], axis=-1)
+        statistic = combination.combine(stacked, detector.units_of_parts[index])
+    statistic = np.where(valid, statistic, np.nan)
     contribution = np.zeros((len(frames), sensors))
     contribution[:, picked] = _share(relative)
     last = expected[:, -1] * detector.deviation[index] + detector.mean[index]
@@ -67,20 +74,25 @@ def _by_row(detector: ForecasterDetector, rows: Floats) -> Floats:
 
 
 def _forecasts(detector: ForecasterDetector, scaled: Floats) -> Floats:
-    """The network's forecasts at the shortest horizon: [N, T, S] -> float64 [N, T, S]."""
+    """Forecasts at the shortest horizon after each row: [N, T, S] -> float64 [N, T, S]."""
     model = network.restore(detector.network, len(detector.sensors), len(detector.horizons))
-    forecasts = np.clip(model.predict_on_batch(network.encode(scaled)), -network.CLIP, network.CLIP)
-    nearest: Floats = forecasts[:, :, detector.horizons.index(min(detector.horizons))].astype(np.float64)
-    return nearest
+    forecasts = model.predict_on_batch(network.encode(scaled)).astype(np.float64)
+    if detector.linear is not None:
+        forecasts += detector.linear.forecasts(scaled)
+    nearest: Floats = forecasts[:, :, detector.horizons.index(min(detector.horizons))]
+    return np.clip(nearest, -network.CLIP, network.CLIP)
 
 
-def _scatter(detector: ForecasterDetector, index: int, error: Floats, present: Bools) -> tuple[Floats, Floats, Bools]:
-    """Errors [N, R, P] -> each sensor's scatter over its normal scatter [N, P], the statistic [N], presence [N, P]."""
+def _loops(detector: ForecasterDetector) -> bool:
+    return network.kind_of(detector.network) == network.LSTM
+
+
+def _relative(detector: ForecasterDetector, index: int, error: Floats, present: Bools) -> tuple[Floats, Bools]:
+    """Errors [N, R, P] -> each sensor's scatter over its normal scatter and its presence, [N, P]."""
     kernel = ewma_kernel(detector.residual_rows, SCATTER_SMOOTHING)
     offset = detector.scatter.offset[index].astype(np.float64)
     square, enough = smooth((error - offset) ** 2, present, kernel)
-    relative = np.where(enough, square / detector.scatter.normal[index], 0.0)
-    return relative, residual_variance.statistic(relative, enough), enough
+    return np.where(enough, square / detector.scatter.normal[index], 0.0), enough
 
 
 def _centre(baseline: Baseline, index: int, value: Floats, present: Bools) -> tuple[Floats, Floats]:

@@ -11,8 +11,9 @@ from eugenie_cli.detection.network import WEIGHTS
 if TYPE_CHECKING:
     from eugenie_cli.detection.detectors.interfaces import DetectorType
 
-FORECASTERS = tuple(WEIGHTS)
-"""Networks that forecast rows: see `network.WEIGHTS`."""
+AUTO = "auto"
+FORECASTERS = (AUTO, *WEIGHTS)
+"""Networks that forecast rows, alone (see `network.WEIGHTS`) or as the correction of a linear forecast (auto)."""
 CLASSICAL: Mapping[str, tuple[str, str]] = {
     "pca-q": ("pca", "PcaQ"),
     "pca-t2": ("pca", "PcaT2"),

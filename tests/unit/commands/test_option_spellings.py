@@ -19,6 +19,7 @@ FLAG, CHOICE = "", "<table|json>"
 WITH_CSV = "<table|json|csv>"  # the rows of a query
 # Option -> the name of its value, and its only meaning. A new option is added here, or is one of these.
 OPTIONS = {
+    "--accept-alarms": (FLAG, "what the champion alarms on is normal"),
     "--again": (FLAG, "repeat work even if nothing has changed"),
     "--anomalies": ("FILE", "where anomaly records are written"),
     "--asset": ("ASSET", "only these assets"),

@@ -24,6 +24,7 @@ FORECASTER = {
     "scatter.normal",
 }
 TABLES = {
+    "auto": FORECASTER | {"units_of_parts"},
     "lstm": FORECASTER,
     "minlstm": FORECASTER,
     "pca-q": COMMON | PCA,

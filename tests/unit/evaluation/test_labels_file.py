@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.labels import Label, read_labels
+from eugenie_cli.site.labels import Label, Labelled, read_labels
 from eugenie_cli.site.schema import Site
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
@@ -26,7 +26,7 @@ def site() -> Site:
 def labels_of(tmp_path: Path, site: Site, text: str):
     path = tmp_path / "labels.csv"
     path.write_text(text, encoding="utf-8")
-    return read_labels(path, site)
+    return read_labels(path, Labelled(site.timezone, site.assets, site.classes))
 
 
 def test_instants_may_have_an_offset_or_be_local_and_sensors_are_separated_by_semicolons(tmp_path, site):
@@ -77,5 +77,5 @@ def test_a_missing_column_and_a_missing_file_say_what_is_expected(tmp_path, site
     with pytest.raises(EugenieError, match=r"labels\.csv:1: no column start, end"):
         labels_of(tmp_path, site, "asset,from,to\n")
     with pytest.raises(EugenieError, match="cannot read labels") as caught:
-        read_labels(tmp_path / "nowhere.csv", site)
+        read_labels(tmp_path / "nowhere.csv", Labelled(site.timezone, site.assets, site.classes))
     assert "asset,start,end,sensors" in caught.value.hint

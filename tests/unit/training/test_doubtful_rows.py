@@ -11,6 +11,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.store import AssetSummary
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training.doubtful_rows import Stretch, labelled_faults, standing
+from eugenie_cli.training.train import faults_of
 
 WINDOW = 10
 
@@ -75,11 +76,12 @@ def test_labelled_faults_in_normal_time_are_left_out(tmp_path, settings, hours):
         "p-1,2026-01-05T02:00Z,2026-01-05T03:00Z\np-2,2026-01-01T02:00Z,2026-01-01T03:00Z\n"
     )
     plant = site(tmp_path, **settings)
-    found = list(labelled_faults(plant, plant.fleet("pump"), SUMMARIES))
+    fleet = plant.fleet("pump")
+    found = list(labelled_faults(faults_of(plant, fleet), fleet, SUMMARIES))
     assert found == [Stretch("p-1", DAY + hour * HOUR, DAY + (hour + 1) * HOUR) for hour in hours]
 
 
 def test_a_labels_file_that_cannot_be_read_is_an_error(tmp_path):
     plant = site(tmp_path)
     with pytest.raises(EugenieError, match=r"cannot read labels .*faults\.csv"):
-        list(labelled_faults(plant, plant.fleet("pump"), SUMMARIES))
+        faults_of(plant, plant.fleet("pump"))
