@@ -19,6 +19,7 @@ from benchmarks.detection.dataset import (
     read_table,
 )
 from benchmarks.detection.detector_runs import Scored
+from benchmarks.detection.row_figures import by_row
 from eugenie_cli.detection.metrics import average_precision, event_metrics, rank_sensors, root_cause_metrics
 from eugenie_cli.site.schema import EquipmentClass
 
@@ -64,6 +65,7 @@ def figures(plant: Plant, runs: Sequence[Scored]) -> Figures:
     first = [blame for run in runs for blame in _blamed_by_first_rows(plant, run)]
     quiet = np.concatenate([judgement.score[~judgement.labelled] for judgement in judgements])
     figures = {
+        **by_row(runs),
         "average_precision": rows or 0.0,
         "events": float(events.total),
         "events_found": float(events.detected),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,14 +28,14 @@ SETTINGS = {"window": 120, "warmup": 60, "horizons": (1, 5, 10)}
 """Five days at a row an hour: the product's defaults."""
 
 
-def load(data: Path, seed: int) -> Plant:
+def load(data: Path, model: Mapping[str, Any]) -> Plant:
     """The records under `data`/batadal."""
-    folder = data / "batadal"
+    folder = data / NAME
     labels = read_labels(folder / "labels.csv")
     train = read_table(folder / "dataset03.csv")
     equipment = EquipmentClass.model_validate(
         {"sensors": [{"name": name} for name in train.sensors], "step": "1h", "max_gap": "1h",
-         "model": {**SETTINGS, "seed": seed}}
+         "model": {**SETTINGS, **model}}
     )  # fmt: skip
     grid = grid_of(ASSET, train, equipment)
     normal = normal_until(grid, int(train.instants[-1]) + 1, equipment)
@@ -46,6 +47,6 @@ def load(data: Path, seed: int) -> Plant:
     return Plant(NAME, equipment, (normal,), tuple(tests))
 
 
-def figures(plant: Plant, runs: Sequence[Scored]) -> Figures:
+def figures(_: Plant, runs: Sequence[Scored]) -> Figures:
     """By row, over both records together."""
-    return by_row(plant, runs)
+    return by_row(runs)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.detection.dataset import Part, Plant
+from eugenie_cli.detection.alarm_forecast import AlarmForecast
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.episodes.delays import Delays
 from eugenie_cli.episodes.state_machine import Event
@@ -63,7 +64,16 @@ def model(plant: Plant) -> tuple[list[Scored], Mapping[str, float]]:
         "rehearsal": calibration.rehearsal,
         "fit_s": built.fit.seconds,
         "context_sensors": float(np.count_nonzero(~built.detector.scored)),
+        **_expected(calibration.forecast),
     }
+
+
+def _expected(forecast: AlarmForecast | None) -> dict[str, float]:
+    """The ranges that training promises: the share of normal rows above 1, and alarms of an asset and day."""
+    if forecast is None:
+        return {}
+    ranges = {"expected_flagged": forecast.all.rows, "expected_alarm_rate": forecast.all.alarms}
+    return {f"{name}_{end}": getattr(range_, end) for name, range_ in ranges.items() for end in ("low", "high")}
 
 
 def trained(plant: Plant) -> tuple[Built, list[Scored]]:

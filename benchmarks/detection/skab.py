@@ -23,7 +23,7 @@ from benchmarks.detection.dataset import (
     read_table,
 )
 from benchmarks.detection.detector_runs import Scored
-from eugenie_cli.detection.metrics import point_metrics
+from benchmarks.detection.row_figures import by_row
 from eugenie_cli.site.schema import EquipmentClass
 
 NAME = "skab"
@@ -56,6 +56,4 @@ def load(data: Path, model: Mapping[str, Any]) -> Plant:
 
 def figures(_: Plant, runs: Sequence[Scored]) -> Figures:
     """By row, over all runs together; a row without a score counts as not flagged."""
-    flagged = np.concatenate([run.judgement.score > 1 for run in runs])
-    metrics = point_metrics(flagged, np.concatenate([run.judgement.labelled for run in runs]))
-    return {"f1": metrics.f1 or 0.0, "far": metrics.far or 0.0, "mar": metrics.mar or 0.0}
+    return by_row(runs)

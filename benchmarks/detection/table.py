@@ -8,9 +8,18 @@ from typing import Any
 
 BEGIN, END = "<!-- figures of {name}: begin -->", "<!-- figures of {name}: end -->"
 
+BY_ROW: Mapping[str, str] = {
+    "f1": "F1",
+    "far": "FAR",
+    "mar": "MAR",
+    "vus_pr": "VUS-PR",
+    "normal_above_1": "normal rows above 1",
+}
 COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "skab": {"f1": "F1", "far": "FAR", "mar": "MAR"},
+    "skab": BY_ROW,
     "tep": {
+        "f1": "F1",
+        "vus_pr": "VUS-PR",
         "detection_rate": "detection rate",
         "false_alarm_rate": "false alarms, normal-test",
         "false_alarm_rate_before_faults": "before the faults",
@@ -19,6 +28,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         **{f"detection_rate_fault_{number}": f"fault {number}" for number in range(1, 10)},
     },
     "asd": {
+        "f1": "F1",
+        "vus_pr": "VUS-PR",
         "average_precision": "average precision",
         "events_found": "events found",
         "false_alarms": "false alarms",
@@ -33,6 +44,9 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "hit@1_first_rows": "Hit@1, first rows",
         "hitrate@100_first_rows": "HitRate@100, first rows",
     },
+    "batadal": BY_ROW,
+    "smd": BY_ROW,
+    "hvac": BY_ROW,
 }
 """For each data set: figure -> heading."""
 

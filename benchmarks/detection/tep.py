@@ -19,6 +19,7 @@ from benchmarks.detection.dataset import (
     read_table,
 )
 from benchmarks.detection.detector_runs import Scored
+from benchmarks.detection.row_figures import by_row
 from eugenie_cli.site.schema import EquipmentClass
 
 NAME = "tep"
@@ -52,7 +53,7 @@ def load(data: Path, model: Mapping[str, Any]) -> Plant:
 def figures(plant: Plant, runs: Sequence[Scored]) -> Figures:
     """Rates over judged rows with a score, for each fault and their mean. Delays until the alarm, in minutes."""
     minutes = plant.equipment.step / 60_000
-    measured: dict[str, float] = {}
+    measured = dict(by_row(runs, [f"fault-{number:02}" for number in UNDETECTABLE]))
     rates, before, delays = {}, [], []
     for run in runs:
         score = run.judgement.score

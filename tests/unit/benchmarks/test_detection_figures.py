@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.detection import asd, dataset, skab, table, tep
+from benchmarks.detection import asd, batadal, dataset, hvac, skab, smd, table, tep
 from benchmarks.detection.detector_runs import _judged
 from eugenie_cli.history.grid import Grid
 from eugenie_cli.site.labels import Label
 from eugenie_cli.site.schema import EquipmentClass
+from eugenie_cli.training.datasets import UNUSED
 
 DATA = Path(__file__).parents[3] / os.environ.get("EUGENIE_DATA", "../shared/data")
 MINUTE = 60_000
@@ -77,22 +78,23 @@ def test_a_table_replaces_what_is_between_its_markers_and_nothing_else(tmp_path:
     page = tmp_path / "page.md"
     begin, end = (mark.format(name="skab") for mark in (table.BEGIN, table.END))
     page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
-    figures = {"f1": 0.8137, "f1_spread": 0.006, "far": 0.115, "mar": 0.246}
+    figures = {"f1": 0.8137, "f1_spread": 0.006, "far": 0.115, "mar": 0.246, "vus_pr": 0.9}
     for _ in range(2):
         table.write(page, "skab", {**figures, "baselines": {"pca-q": {"f1": 0.7, "far": 0.1, "mar": 0.3}}})
     assert page.read_text() == (
         f"before\n{begin}\n|  | model | pca-q |\n| --- | --- | --- |\n| F1 | 0.814 ± 0.003 | 0.700 |\n"
-        f"| FAR | 0.115 | 0.100 |\n| MAR | 0.246 | 0.300 |\n{end}\nafter\n"
+        f"| FAR | 0.115 | 0.100 |\n| MAR | 0.246 | 0.300 |\n| VUS-PR | 0.900 |  |\n"
+        f"| normal rows above 1 |  |  |\n{end}\nafter\n"
     )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("protocol", [skab, tep, asd], ids=lambda module: module.NAME)
+@pytest.mark.parametrize("protocol", [skab, tep, asd, batadal, smd, hvac], ids=lambda module: module.NAME)
 def test_no_judged_row_was_used_for_training(protocol) -> None:
     if not (DATA / protocol.NAME).is_dir():
         pytest.skip(f"{protocol.NAME} is not in {DATA}: set EUGENIE_DATA")
     made = protocol.load(DATA, {})
-    learnt = {grid.asset: grid.edges for grid in made.normal}
+    learnt = {grid.asset: grid.edges[grid.part != UNUSED] for grid in made.normal}
     assert not set(made.equipment.sensor_names) & {"anomaly", "changepoint", "timestamp", "datetime"}
     for part in made.tests:
         assert part.judged.any()
