@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SITE_TAG, CLASS_TAG = "eugenie.site", "eugenie.class"
 """MLflow tags of a run and of the version that it registered."""
 
-VERSION_TAG = "eugenie.version"
+VERSION_TAG = "eugenie.model_version"
 """MLflow tag of a run: the version that it registered."""
 
 _FINISHED = "FINISHED"

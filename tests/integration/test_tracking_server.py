@@ -128,7 +128,7 @@ def test_training_succeeds_while_the_server_is_unreachable_and_uploads_once(
     assert [column.name for column in signature.outputs] == ["timestamp", "asset", "score", *of_sensors]
     [used] = run.inputs.dataset_inputs
     assert used.dataset.name == name and run.data.params["data_fingerprint"].startswith(used.dataset.digest)
-    assert (run.info.run_name, run.data.tags["eugenie.version"]) == ("pump version 1", "1")
+    assert (run.info.run_name, run.data.tags["eugenie.model_version"]) == ("pump version 1", "1")
     model = mlflow.pyfunc.load_model(f"models:/{name}/1")
     ts = pd.to_datetime(np.arange(60), unit="s")
     assert model.predict(pd.DataFrame({"timestamp": ts, "asset": "p1", "a": 20.0, "b": 20.0}))["score"].notna().any()

@@ -181,5 +181,5 @@ def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(s
     assert refused.value.exit_code is ExitCode.REFUSED
     changed = pump.model_copy(update={"model": MinLstmSettings(type="minlstm")})
     another = site.model_copy(update={"classes": {**site.classes, "pump": changed}})
-    with pytest.raises(EugenieError, match=r"of type lstm, .*sets minlstm: a warm start needs the same forecaster"):
+    with pytest.raises(EugenieError, match=r"of type auto, .*sets minlstm: a warm start needs the same forecaster"):
         train.train_class(another, "pump", SILENT, TrainingOptions(from_champion=True))

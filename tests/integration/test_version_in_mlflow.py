@@ -142,7 +142,7 @@ def test_runs_have_names_tags_figures_and_the_report(plant: Plant) -> None:
         run = registry.client.get_run(version.run_id)
         assert run.info.run_name == f"pump version {number}"
         wanted = {"eugenie.site": "plant", "eugenie.class": "pump"}
-        assert wanted.items() <= run.data.tags.items() and run.data.tags["eugenie.version"] == str(number)
+        assert wanted.items() <= run.data.tags.items() and run.data.tags["eugenie.model_version"] == str(number)
         assert wanted.items() <= registry.client.get_model_version(NAME, str(number)).tags.items()
         assert "evaluate.flagged" in run.data.metrics
         [report] = registry.client.list_artifacts(version.run_id, "evaluation")

@@ -47,7 +47,7 @@ def test_derived_defaults_are_shown_with_their_effective_values(write):
 
 def test_a_detectors_settings_are_those_of_its_type(write):
     shown = in_force(load_site(write()))["classes"]["pump"]["model"]
-    assert (shown["type"], shown["units"]) == ("lstm", 32)
+    assert (shown["type"], shown["units"]) == ("auto", 32)
     equipment = {"sensors": [{"name": "flow"}], "model": {"type": "mewma", "smoothing": 0.2}}
     other = EquipmentClass.model_validate(equipment).model.model_dump()
     assert other == {"type": "mewma", "window": 60, "calibration": 0.25, "smoothing": 0.2}

