@@ -86,7 +86,7 @@ class AutoSettings(ForecasterSettings):
 class LstmSettings(ForecasterSettings):
     """A forecaster with an LSTM as its memory."""
 
-    type: Literal["lstm"] = "lstm"
+    type: Literal["lstm"]
 
 
 class MinLstmSettings(ForecasterSettings):

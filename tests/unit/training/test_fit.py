@@ -36,7 +36,9 @@ def windows(part: int, seed: int = 0, rows: int = 700) -> Windows:
 
 
 def fitted(seed: int = 0, devices: Any = None, **changes: Any) -> fit.Fit:
-    settings = LstmSettings(**{name: changes.pop(name, value) for name, value in SETTINGS.items()}, seed=seed)
+    settings = LstmSettings(
+        type="lstm", **{name: changes.pop(name, value) for name, value in SETTINGS.items()}, seed=seed
+    )
     return fit.fit(windows(1), windows(2, seed=1), settings, fit.FitOptions(**changes), devices)
 
 
