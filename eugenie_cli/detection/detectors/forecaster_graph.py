@@ -80,7 +80,9 @@ class ForecasterGraph(tf.Module):
         if self._units is None:
             return tf.pow(tf.reduce_prod(parts, axis=0), 1.0 / 3.0)
         stacked = tf.stack([*parts, tf.sqrt(tf.reduce_max(relative, axis=-1))], axis=-1)
-        return tf.square(tf.reduce_mean(tf.sqrt(stacked / tf.gather(self._units, index)[:, None]), axis=-1))
+        ratios = stacked / tf.gather(self._units, index)[:, None]
+        alone = tf.reduce_max(ratios[..., combination.ALONE], axis=-1) / combination.TIMES_ALONE
+        return tf.maximum(tf.square(tf.reduce_mean(tf.sqrt(ratios), axis=-1)), alone)
 
     def _in_units(self, index: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
         """Forecasts [B, K, S] in engineering units; a sensor that never moved is forecast at its constant value."""

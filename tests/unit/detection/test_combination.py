@@ -23,6 +23,13 @@ def test_one_part_alone_raises_an_alarm_when_it_is_far_out(part: int) -> None:
     assert combination.combine(parts, np.ones(combination.COUNT)) < 1.0
 
 
+@pytest.mark.parametrize(("part", "counts"), [(0, False), (1, True), (2, True), (3, True)])
+def test_a_part_counts_by_itself_where_the_others_see_nothing(part: int, counts: bool) -> None:
+    parts = np.zeros(combination.COUNT)
+    parts[part] = 1.05 * combination.TIMES_ALONE
+    assert (combination.combine(parts, np.ones(combination.COUNT)) > 1.0) == counts
+
+
 def test_the_statistic_does_not_depend_on_the_scale_of_a_part() -> None:
     random = np.random.default_rng(0)
     parts = [random.gamma(2, size=(2000, combination.COUNT)) for _ in range(2)]
