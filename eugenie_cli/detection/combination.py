@@ -24,8 +24,8 @@ COUNT = 4
 ALONE = slice(1, COUNT)
 """The parts that count by themselves: level and scatters..."""
 TIMES_ALONE = 2.0
-"""...at this many times their units. On seven public records that changed no figure of six, and found on the seventh,
-an air handler with three days to learn from, .36 of the faulty rows instead of .004."""
+"""...at this many times their units. On an air handler with three days to learn from, F1 rose from .008 to .526; on
+five other public sets only ASD's average precision (.292 to .282) and SMD's VUS-PR (.62 to .56) changed."""
 
 
 def units(parts: Sequence[Floats]) -> Floats:
