@@ -42,7 +42,7 @@ from eugenie_cli.detection.detector import Calibration
 from eugenie_cli.detection.ewma import ewma_kernel, redundancy
 from eugenie_cli.detection.forecasters import statistics_of
 from eugenie_cli.detection.residual_variance import Scatter
-from eugenie_cli.detection.window_statistics import Forecaster
+from eugenie_cli.detection.window_statistics import TrainedForecaster
 
 # More rows of an asset than this add nothing, so evenly spread segments are sampled. A baseline needs means and
 # covariances; a threshold needs a quantile of the rarest rows, and so more rows.
@@ -139,7 +139,7 @@ def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> Scale:
 
 
 def calibrate(
-    forecaster: Forecaster,
+    forecaster: TrainedForecaster,
     assets: Sequence[NormalRows],
     *,
     sensors_of: Sequence[str],

@@ -6,7 +6,7 @@ into windows, a bounded number at a time, so a segment of hours needs hardly mor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import tensorflow as tf
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.ewma import SCATTER_SMOOTHING, ewma_kernel
 from eugenie_cli.detection.linear_graph import LinearGraph
-from eugenie_cli.detection.window_statistics import Forecaster, Heads, Sums, WindowStatistics, encode, valid
+from eugenie_cli.detection.window_statistics import Heads, Sums, TrainedForecaster, WindowStatistics, encode, valid
 
 # Windows that pass through the LSTM together: the kernel's seven outputs of 120 rows x 32 units take 28 MB, and more
 # windows are no faster.
@@ -23,23 +23,18 @@ FRAME_WINDOWS = 256
 
 
 class _Linear(NamedTuple):
-    """Forecasts of the linear path."""
+    """Forecasts of the linear path for n windows."""
 
     of_rows: tf.Tensor
-    """float32 [N, S]: of each row, at the shortest horizon; 0 for a segment's first rows. Or [R, n, S]: of the last
-    rows of n windows."""
+    """float32 [R, n, S]: of their last rows, at the shortest horizon."""
     ahead: tf.Tensor
-    """float32 [N, H, S]: after each row. Or [n, H, S]: after the last row of n windows."""
-
-    def of_windows(self, places: tf.Tensor, warmup: int) -> _Linear:
-        """Those of n windows whose rows are at `places` int32 [M, n]."""
-        return _Linear(tf.gather(self.of_rows, places[warmup:]), tf.gather(self.ahead, places[-1]))
+    """float32 [n, H, S]: after their last row."""
 
 
 class LstmStatistics(tf.Module):
     """Computes `WindowStatistics` from rows in deviations, with the trained network's weights."""
 
-    def __init__(self, forecaster: Forecaster, scored: Sequence[int]) -> None:
+    def __init__(self, forecaster: TrainedForecaster, scored: Sequence[int]) -> None:
         super().__init__(name="statistics")
         network, window, warmup = forecaster.network, forecaster.window, forecaster.warmup
         self._window = window
@@ -80,9 +75,8 @@ class LstmStatistics(tf.Module):
         def body(chunk: tf.Tensor, written: list[tf.TensorArray]) -> tuple[tf.Tensor, list[tf.TensorArray]]:
             windows = tf.range(chunk * FRAME_WINDOWS, tf.minimum(count, (chunk + 1) * FRAME_WINDOWS))
             first = windows // frames * length + windows % frames
-            places = first[None, :] + tf.range(self._window)[:, None]
-            own = None if linear is None else linear.of_windows(places, self._warmup)
-            parts = self._of_windows(tf.gather(rows, places), own)
+            frame = tf.gather(rows, first[None, :] + tf.range(self._window)[:, None])
+            parts = self._of_windows(frame, None if linear is None else linear(windows, frames))
             return chunk + 1, [array.write(chunk, part) for array, part in zip(written, parts, strict=True)]
 
         _, arrays = tf.while_loop(
@@ -90,16 +84,26 @@ class LstmStatistics(tf.Module):
         )
         return WindowStatistics._make([*(array.concat() for array in arrays), valid(scaled, self._window)])
 
-    def _of_linear(self, path: LinearGraph, scaled: tf.Tensor) -> _Linear:
-        """The linear path's forecasts for segments float32 [B, L, S]: made once, before a row enters its windows."""
-        ahead, horizon = path.forecasts(scaled, axis=1), self._heads.nearest
-        of_rows = tf.pad(ahead[:, :-horizon, self._heads.nearest_index], [[0, 0], [horizon, 0], [0, 0]])
-        flat = tf.reshape(ahead, [-1, self._horizons, self._sensors])
-        return _Linear(tf.reshape(of_rows, [-1, self._sensors]), flat)
+    def _of_linear(self, path: LinearGraph, scaled: tf.Tensor) -> Callable[[tf.Tensor, tf.Tensor], _Linear]:
+        """The linear path's forecasts for segments float32 [B, L, S], made once for each row: a function from numbers
+        of windows int32 [n], and the number of windows in a segment, to those of the windows."""
+        horizon = self._heads.nearest
+        late = path.at(self._heads.nearest_index, scaled[:, :-horizon], axis=1, first=self._warmup - horizon)
+        length = tf.shape(late)[1]
+        of_rows = tf.reshape(late, [-1, self._sensors])
+        ahead = path.ahead(scaled, axis=1, first=self._window - 1)
+        ahead = tf.reshape(ahead, [-1, self._horizons, self._sensors])
+
+        def of_windows(windows: tf.Tensor, frames: tf.Tensor) -> _Linear:
+            first = windows // frames * length + windows % frames
+            places = first[None, :] + tf.range(self._window - self._warmup)[:, None]
+            return _Linear(tf.gather(of_rows, places), tf.gather(ahead, windows))
+
+        return of_windows
 
     def _of_windows(self, frames: tf.Tensor, linear: _Linear | None) -> tuple[tf.Tensor, ...]:
-        """Encoded rows float32 [M, n, 2S], time first, and the linear path's forecasts for them ->
-        `WindowStatistics` of the n windows, all but `valid`."""
+        """Encoded rows float32 [M, n, 2S], time first, and the linear path's forecasts -> `WindowStatistics` of the n
+        windows, all but `valid`."""
         hidden = self._remember(frames)
         of_rows, linear_ahead = (None, None) if linear is None else linear
         expected = self._forecasts_of_rows(hidden, of_rows)

@@ -10,18 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.detection.linear_graph import LinearGraph
 from eugenie_cli.detection.sliding_recurrence import sliding_states
-from eugenie_cli.detection.window_statistics import Forecaster, Heads, encode
+from eugenie_cli.detection.window_statistics import Heads, TrainedForecaster, encode
 
 
 class RowForecasts(tf.Module):
     """The trained network as a function of rows. Rows are the first axis, segments the second."""
 
-    def __init__(self, forecaster: Forecaster) -> None:
+    def __init__(self, forecaster: TrainedForecaster) -> None:
         super().__init__(name="forecasts")
         network = forecaster.network
-        self._linear = None if forecaster.linear is None else LinearGraph(forecaster.linear)
         self._heads = Heads(network, forecaster.horizons)
         self._context = forecaster.warmup - self._heads.nearest + 1
         self._features = _Dense(network["features_kernel"], network["features_bias"])
@@ -40,21 +38,13 @@ class RowForecasts(tf.Module):
         ends = features[(self._context - 1) * shape[1] :]
         return tf.reshape(tf.sigmoid(self._output(ends)), tf.shape(states)) * states
 
-    def linear(self, scaled: tf.Tensor) -> tf.Tensor | None:
-        """The forecasts that the network corrects, after the same rows as `hidden`: float32 [L - context + 1, B, H, S];
-        None without a linear path."""
-        return None if self._linear is None else self._linear.forecasts(scaled, axis=0)[self._context - 1 :]
+    def of_rows(self, hidden: tf.Tensor) -> tf.Tensor:
+        """The result of `hidden` -> forecasts of the segments' rows after the warm-up: float32 [L - warmup, B, S]."""
+        return self._heads.of_nearest(hidden[: tf.shape(hidden)[0] - self._heads.nearest])
 
-    def of_rows(self, hidden: tf.Tensor, linear: tf.Tensor | None) -> tf.Tensor:
-        """The results of `hidden` and `linear` -> forecasts of the segments' rows after the warm-up: float32
-        [L - warmup, B, S]."""
-        count = tf.shape(hidden)[0] - self._heads.nearest
-        corrected = None if linear is None else linear[:count, :, self._heads.nearest_index]
-        return self._heads.of_nearest(hidden[:count], corrected)
-
-    def ahead(self, hidden: tf.Tensor, linear: tf.Tensor | None) -> tf.Tensor:
-        """Results of `hidden` and `linear` -> forecasts at every horizon after them: float32 [..., H, S]."""
-        return self._heads.of_all(hidden, linear)
+    def ahead(self, hidden: tf.Tensor) -> tf.Tensor:
+        """Results of `hidden` -> forecasts at every horizon after them: float32 [..., H, S]."""
+        return self._heads.of_all(hidden)
 
 
 class _Dense(tf.Module):

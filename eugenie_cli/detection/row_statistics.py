@@ -13,7 +13,7 @@ import tensorflow as tf
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.ewma import SCATTER_SMOOTHING, ewma_kernel
 from eugenie_cli.detection.row_forecasts import RowForecasts
-from eugenie_cli.detection.window_statistics import Forecaster, Sums, WindowStatistics, valid
+from eugenie_cli.detection.window_statistics import Sums, TrainedForecaster, WindowStatistics, valid
 
 # Windows whose sums are one matrix product. The product also multiplies zeros, as many as there are windows in it.
 _TOGETHER = 64
@@ -22,7 +22,7 @@ _TOGETHER = 64
 class RowStatistics(tf.Module):
     """See `window_statistics.Statistics`; for the weights of a minimal LSTM."""
 
-    def __init__(self, forecaster: Forecaster, scored: Sequence[int]) -> None:
+    def __init__(self, forecaster: TrainedForecaster, scored: Sequence[int]) -> None:
         super().__init__(name="statistics")
         window, warmup = forecaster.window, forecaster.warmup
         self._window = window
@@ -35,8 +35,8 @@ class RowStatistics(tf.Module):
     def frame_all(self, scaled: tf.Tensor) -> WindowStatistics:
         """See `window_statistics.Statistics`."""
         rows = tf.transpose(scaled, [1, 0, 2])
-        hidden, linear = self._forecasts.hidden(rows), self._forecasts.linear(rows)
-        expected = self._forecasts.of_rows(hidden, linear)
+        hidden = self._forecasts.hidden(rows)
+        expected = self._forecasts.of_rows(hidden)
         late = tf.gather(rows[self._warmup :], self._scored, axis=-1)
         known = tf.math.is_finite(late)
         present, values = tf.cast(known, tf.float32), tf.where(known, late, 0.0)
@@ -47,8 +47,7 @@ class RowStatistics(tf.Module):
         )
         averages = Sums(residual, level, weight, recent, square, recent_weight).averages()
         frames = tf.shape(residual)[0]
-        first = tf.shape(hidden)[0] - frames
-        ahead = self._forecasts.ahead(hidden[first:], None if linear is None else linear[first:])
+        ahead = self._forecasts.ahead(hidden[tf.shape(hidden)[0] - frames :])
         parts = (*averages, expected[self._window - 1 - self._warmup :], ahead)
         return WindowStatistics._make([*map(_by_segment, parts), valid(scaled, self._window)])
 

@@ -20,7 +20,7 @@ from eugenie_cli.detection.network import CLIP
 
 
 @dataclass(frozen=True)
-class Forecaster:
+class TrainedForecaster:
     """A trained network, and the windows that it judges."""
 
     network: Mapping[str, Floats]

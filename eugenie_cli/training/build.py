@@ -12,7 +12,7 @@ from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.calibration import Calibrated, NormalRows, Scale
 from eugenie_cli.detection.detector import ForecasterDetector, TrainedDetector
 from eugenie_cli.detection.linear_path import LinearPath
-from eugenie_cli.detection.window_statistics import Forecaster
+from eugenie_cli.detection.window_statistics import TrainedForecaster
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.checks.model import contradictions
@@ -84,7 +84,7 @@ def build(
             replace(options, on_epoch=epoch_done, on_search=rate_found),
         )
     arrays.release()
-    forecaster = Forecaster(fitted.network, settings.window, settings.warmup, settings.horizons, linear)
+    forecaster = TrainedForecaster(fitted.network, settings.window, settings.warmup, settings.horizons, linear)
     with progress.task(f"calibrate {class_name}", total=len(grids), unit="assets") as advance:
 
         def asset_done(count: float) -> None:
@@ -213,7 +213,7 @@ def _detector(
     equipment: EquipmentClass,
     grids: Sequence[NormalGrid],
     scale: Scale,
-    forecaster: Forecaster,
+    forecaster: TrainedForecaster,
     calibrated: Calibrated,
 ) -> ForecasterDetector:
     return ForecasterDetector(

@@ -92,7 +92,7 @@ class Trainer:
 
     def _linear_forecasts(self, rows: tf.Tensor) -> tf.Tensor:
         """The linear path's forecasts after rows float32 [M, b, S]: see `_loss_eagerly`."""
-        return tf.constant(0.0) if self._linear is None else self._linear.forecasts(rows, axis=0)[BURN_IN:]
+        return tf.constant(0.0) if self._linear is None else self._linear.ahead(rows, axis=0, first=BURN_IN)
 
     def _blame_eagerly(
         self, hidden: tf.Tensor, target: tf.Tensor, linear: tf.Tensor

@@ -20,7 +20,7 @@ from eugenie_cli.detection.detector import ForecasterDetector
 from eugenie_cli.detection.detectors.interfaces import Judged
 from eugenie_cli.detection.forecasters import statistics_of
 from eugenie_cli.detection.graph_ops import NAN, Tables, share, with_unknown
-from eugenie_cli.detection.window_statistics import Forecaster, WindowStatistics, scale
+from eugenie_cli.detection.window_statistics import TrainedForecaster, WindowStatistics, scale
 
 
 class ForecasterGraph(tf.Module):
@@ -31,7 +31,9 @@ class ForecasterGraph(tf.Module):
         self._window = detector.window
         sensors = len(detector.sensors)
         self._scored = detector.scored_index.astype(np.int32)
-        forecaster = Forecaster(detector.network, detector.window, detector.warmup, detector.horizons, detector.linear)
+        forecaster = TrainedForecaster(
+            detector.network, detector.window, detector.warmup, detector.horizons, detector.linear
+        )
         self._statistics = statistics_of(forecaster, self._scored.tolist())
         self._mean = with_unknown(detector.mean, np.zeros(sensors))
         self._deviation = with_unknown(detector.deviation, np.ones(sensors))

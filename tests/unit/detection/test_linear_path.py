@@ -99,11 +99,17 @@ def test_scored_rows_are_forecast_from_their_window_alone(warmup: int, horizons:
 
 
 @pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("first", [0, 1, 3, 30])
 @pytest.mark.parametrize(("lags", "carried"), [(1, 0), (3, 2), (5, 4)])
-def test_the_graph_computes_the_same(axis: int, lags: int, carried: int) -> None:
+def test_the_graph_computes_the_same(axis: int, first: int, lags: int, carried: int) -> None:
     learnt = path(lags, carried)
     rows = np.stack([with_gaps(plant(60, seed), 0.3, seed) for seed in range(4)])
     expected = learnt.forecasts(rows)
     given = rows if axis == 1 else rows.swapaxes(0, 1)
-    forecasts = LinearGraph(learnt).forecasts(tf.constant(given), axis=axis).numpy()
-    np.testing.assert_allclose(forecasts if axis == 1 else forecasts.swapaxes(0, 1), expected, atol=2e-5)
+    graph = LinearGraph(learnt)
+    forecasts = graph.ahead(tf.constant(given), axis, first).numpy()
+    np.testing.assert_allclose(forecasts if axis == 1 else forecasts.swapaxes(0, 1), expected[:, first:], atol=2e-5)
+    for number in range(len(HORIZONS)):
+        np.testing.assert_allclose(
+            graph.at(number, tf.constant(given), axis, first), forecasts[..., number, :], atol=1e-5
+        )
