@@ -1,1 +1,1 @@
-"""The exported graph and the model server, each against its ceiling."""
+"""The scoring graph of the minimal LSTM compared with that of the LSTM."""

@@ -8,47 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.detection.dataset import (
-    Figures,
-    Part,
-    Plant,
-    grid_of,
-    labels_within,
-    normal_until,
-    read_labels,
-    read_table,
-)
+from benchmarks.detection.dataset import WINDOWS, Figures, Plant, from_pairs
 from benchmarks.detection.detector_runs import Scored
 from benchmarks.detection.row_figures import by_row
 from eugenie_cli.detection.metrics import average_precision, event_metrics, rank_sensors, root_cause_metrics
-from eugenie_cli.site.schema import EquipmentClass
 
 NAME = "asd"
-SETTINGS = {"window": 120, "warmup": 60, "horizons": (1, 5, 10)}
-"""Ten hours at a row every five minutes: the product's defaults."""
-
 FIRST_ROWS = 5
 """The first rows of an event, 25 minutes: what is known when an alarm is raised."""
 
 
 def load(data: Path, model: Mapping[str, Any]) -> Plant:
-    """The servers under `data`/asd."""
-    folder = data / "asd"
-    labels = read_labels(folder / "labels.csv")
-    files = sorted(folder.glob("*-train.csv"))
-    sensors = read_table(files[0]).sensors
-    equipment = EquipmentClass.model_validate(
-        {"sensors": [{"name": name} for name in sensors], "step": "5m", "max_gap": "5m",
-         "model": {**SETTINGS, **model}, "alarm": {"on_delay": 2, "off_delay": 2}}
-    )  # fmt: skip
-    normal, tests = [], []
-    for path in files:
-        asset = path.stem.removesuffix("-train")
-        train, test = read_table(path), read_table(folder / f"{asset}-test.csv")
-        normal.append(normal_until(grid_of(asset, train, equipment), int(train.instants[-1]) + 1, equipment))
-        run = grid_of(asset, test, equipment)
-        tests.append(Part(asset, run, np.isin(run.edges, test.instants), labels_within(labels, run)))
-    return Plant(NAME, equipment, tuple(normal), tuple(tests))
+    """The servers under `data`/asd, a row every five minutes: a window is ten hours."""
+    delays = {"on_delay": 2, "off_delay": 2}
+    return from_pairs(NAME, data / NAME, "5m", {**WINDOWS, **model}, alarm=delays)
 
 
 def figures(plant: Plant, runs: Sequence[Scored]) -> Figures:

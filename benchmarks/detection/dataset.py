@@ -49,6 +49,10 @@ class Plant:
     tests: tuple[Part, ...]
 
 
+WINDOWS = {"window": 120, "warmup": 60, "horizons": (1, 5, 10)}
+"""The product's defaults, whatever the type."""
+
+
 def read_table(path: Path, delimiter: str = ",", ignore: Sequence[str] = ()) -> Table:
     """Read a file whose first column is the time, without the columns of `ignore`. An empty cell is NaN."""
     with path.open(newline="", encoding="utf-8") as file:
@@ -78,6 +82,12 @@ def read_labels(path: Path) -> tuple[Label, ...]:
         )
 
 
+def class_of(sensors: Sequence[str], step: str, model: Mapping[str, Any], **more: Any) -> EquipmentClass:
+    """A class as a site file describes it. `more`: its other settings; by default, a reading counts for one step."""
+    document = {"sensors": [{"name": name} for name in sensors], "step": step, "max_gap": step, "model": model, **more}
+    return EquipmentClass.model_validate(document)
+
+
 def grid_of(asset: str, table: Table, equipment: EquipmentClass) -> Grid:
     """The table's values as readings, aligned as the history aligns them."""
     rows, sensors = table.values.shape
@@ -98,10 +108,49 @@ def normal_until(grid: Grid, end_ms: int, equipment: EquipmentClass) -> NormalGr
     return split(known, np.ones(len(known.edges), bool), equipment.model.calibration)
 
 
+def normal_of(asset: str, table: Table, equipment: EquipmentClass) -> NormalGrid:
+    """All rows of a table, as for training."""
+    return normal_until(grid_of(asset, table, equipment), int(table.instants[-1]) + 1, equipment)
+
+
+def part_of(
+    name: str, asset: str, table: Table, equipment: EquipmentClass, labels: Sequence[Label], first: int = 0
+) -> Part:
+    """A test run. Only the table's own rows from number `first` on are judged: the published protocols have none for an
+    instant without a line, the grid does."""
+    grid = grid_of(asset, table, equipment)
+    return Part(name, grid, np.isin(grid.edges, table.instants[first:]), labels_within(labels, grid))
+
+
 def labels_within(labels: Sequence[Label], grid: Grid) -> tuple[Label, ...]:
     """The asset's labels that overlap the grid's time."""
     first, last = int(grid.edges[0]), int(grid.edges[-1])
     return tuple(label for label in labels if label.asset == grid.asset and label.start <= last and label.end > first)
+
+
+def from_pairs(name: str, folder: Path, step: str, model: Mapping[str, Any], **more: Any) -> Plant:
+    """Assets with a file each to learn from, `<asset>-train.csv`, and a later one to judge, `<asset>-test.csv`."""
+    labels = read_labels(folder / "labels.csv")
+    assets = [path.stem.removesuffix("-train") for path in sorted(folder.glob("*-train.csv"))]
+    learnt = {asset: read_table(folder / f"{asset}-train.csv") for asset in assets}
+    equipment = class_of(learnt[assets[0]].sensors, step, model, **more)
+    return Plant(
+        name,
+        equipment,
+        tuple(normal_of(asset, learnt[asset], equipment) for asset in assets),
+        tuple(part_of(asset, asset, read_table(folder / f"{asset}-test.csv"), equipment, labels) for asset in assets),
+    )
+
+
+def from_one_asset(
+    name: str, asset: str, folder: Path, learnt: str, judged: Sequence[str], step: str, model: Mapping[str, Any]
+) -> Plant:
+    """One asset: the file `learnt` to learn from, and the files `judged`. Both without `.csv`."""
+    labels = read_labels(folder / "labels.csv")
+    table = read_table(folder / f"{learnt}.csv")
+    equipment = class_of(table.sensors, step, model)
+    tests = (part_of(run, asset, read_table(folder / f"{run}.csv"), equipment, labels) for run in judged)
+    return Plant(name, equipment, (normal_of(asset, table, equipment),), tuple(tests))
 
 
 Load = Callable[[Path, Mapping[str, Any]], Plant]

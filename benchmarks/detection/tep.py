@@ -8,22 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.detection.dataset import (
-    Figures,
-    Part,
-    Plant,
-    grid_of,
-    labels_within,
-    normal_until,
-    read_labels,
-    read_table,
-)
+from benchmarks.detection.dataset import Figures, Plant, from_one_asset
 from benchmarks.detection.detector_runs import Scored
 from benchmarks.detection.row_figures import by_row
-from eugenie_cli.site.schema import EquipmentClass
 
 NAME = "tep"
-ASSET = "te-plant"
 FAULT_ROW = 160
 UNDETECTABLE = (3, 9)
 """Faults known to change next to nothing: reported, but not included in the mean."""
@@ -33,21 +22,9 @@ SETTINGS = {"window": 60, "warmup": 20, "horizons": (1, 5, 10)}
 
 def load(data: Path, model: Mapping[str, Any]) -> Plant:
     """The runs under `data`/tep."""
-    folder = data / "tep"
-    labels = read_labels(folder / "labels.csv")
-    train = read_table(folder / "normal-train.csv")
-    equipment = EquipmentClass.model_validate(
-        {"sensors": [{"name": name} for name in train.sensors], "step": "3m", "max_gap": "3m",
-         "model": {**SETTINGS, **model}}
-    )  # fmt: skip
-    grid = grid_of(ASSET, train, equipment)
-    normal = normal_until(grid, int(train.instants[-1]) + 1, equipment)
-    tests = []
-    for path in [folder / "normal-test.csv", *sorted(folder.glob("fault-*.csv"))]:
-        table = read_table(path)
-        run = grid_of(ASSET, table, equipment)
-        tests.append(Part(path.stem, run, np.isin(run.edges, table.instants), labels_within(labels, run)))
-    return Plant(NAME, equipment, (normal,), tuple(tests))
+    folder = data / NAME
+    judged = ["normal-test", *(path.stem for path in sorted(folder.glob("fault-*.csv")))]
+    return from_one_asset(NAME, "te-plant", folder, "normal-train", judged, "3m", {**SETTINGS, **model})
 
 
 def figures(plant: Plant, runs: Sequence[Scored]) -> Figures:
